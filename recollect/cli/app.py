@@ -1,0 +1,93 @@
+"""The commands of `recollect`, each imported only when it is the one that runs.
+
+`COMMANDS` is the whole list. An entry names where its command lives: a function, or a typer
+app where the command has verbs of its own. `recollect --help` shows the table's texts and
+imports none of the modules, so it stays quick however many commands there are.
+
+To add one: write `recollect/cli/<name>.py` with a function `command`, whose docstring is its
+help, and add a line to the table.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Annotated, NamedTuple
+
+import typer
+
+
+class Command(NamedTuple):
+    """Where a command lives (`module:attribute`), and its line in `recollect --help`."""
+
+    target: str
+    help: str
+
+
+COMMANDS: dict[str, Command] = {
+    "serve": Command("recollect.cli.serve:command", "Serve MCP over HTTP: /mcp, and /sse for older clients."),
+    "migrate": Command("recollect.cli.migrate:command", "Create or upgrade Recollect's schema in the database."),
+    "db": Command("recollect.cli.db:app", "Show and control the embedded PostgreSQL."),
+    "doctor": Command("recollect.cli.doctor:command", "Check the configuration and the database; say what to fix."),
+    "demo": Command("recollect.cli.demo:command", "Watch an agent without memory keep up a conversation."),
+}
+
+ABOUT = """Durable conversation history for AI agents, over MCP, on PostgreSQL.
+
+Without a command, `recollect` serves MCP on stdin and stdout: this is what an MCP client starts.
+Settings come from the environment (`RECOLLECT_…`) or from `config.toml`.
+"""
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Run the command line `arguments` (without the program's name). Always ends in SystemExit,
+    or in the error that the command raised."""
+    build(arguments)(list(arguments), prog_name="recollect")
+
+
+def build(arguments: Sequence[str] = ()) -> typer.Typer:
+    """The typer app in which the command that `arguments` name is the real one and the others are
+    names with a help text. The options before a command take no values, so the command is the
+    first word that is not an option."""
+    app = typer.Typer(
+        help=ABOUT,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode="markdown",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    chosen = next((word for word in arguments if not word.startswith("-")), None)
+    for name, entry in COMMANDS.items():
+        loaded = _load(entry.target) if name == chosen else _not_loaded
+        if isinstance(loaded, typer.Typer):
+            app.add_typer(loaded, name=name, help=entry.help)
+        else:
+            app.command(name, short_help=entry.help)(loaded)
+    return app
+
+
+def _load(target: str) -> typer.Typer | Callable[..., object]:
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def _not_loaded() -> None:
+    """Stands in the list for a command that is not the one to run."""
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"recollect {version('recollect')}")
+        raise typer.Exit
+
+
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    """Options of `recollect` itself."""

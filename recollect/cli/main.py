@@ -1,0 +1,38 @@
+"""Entry of the `recollect` command.
+
+`recollect` alone is what an MCP client starts, once per session and sometimes per turn: it
+serves MCP on stdin and stdout. That way in loads nothing of the command line (no typer, no
+rich), which is why the imports below stand inside `main`. Every other use goes through
+`recollect.cli.app`.
+
+Exit codes: 0 done, 1 Recollect cannot do it (one line on stderr says what to do next),
+2 the command line or a setting is wrong, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line; errors meant for a person end it with one line on stderr."""
+    try:
+        if len(sys.argv) == 1:
+            from recollect.mcp_server.stdio import main as serve_stdio
+
+            serve_stdio()
+        else:
+            from recollect.cli.app import run
+
+            run(sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:  # the command line's one boundary
+        from recollect.cli.problems import explain
+
+        explained = explain(error)
+        if explained is None:
+            raise
+        text, code = explained
+        print(f"recollect: {text}", file=sys.stderr)
+        sys.exit(code)

@@ -1,0 +1,30 @@
+"""What a person at the command line reads when something Recollect foresaw goes wrong."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from recollect.models.errors import RecollectError
+
+
+def explain(error: Exception) -> tuple[str, int] | None:
+    """The one-line text and the exit code for an error, or None for a defect of ours.
+
+    A wrong setting is a usage error (2) and is named as its environment variable, without
+    its value, which may be a secret. Several foreseen errors raised together (a task group
+    wraps them) are explained by the first.
+    """
+    if isinstance(error, ExceptionGroup):
+        explained = [explain(inner) for inner in error.exceptions]
+        return explained[0] if explained and None not in explained else None
+    if isinstance(error, RecollectError):
+        return " ".join(str(error).split()), 1
+    if isinstance(error, ValidationError) and error.title == "Settings":
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        return "; ".join(f"{_variable(problem['loc'])}: {problem['msg']}" for problem in problems), 2
+    return None
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    name = str(location[0]).upper() if location else "RECOLLECT settings"
+    return name if not location or name.startswith("RECOLLECT_") or name == "DATABASE_URL" else f"RECOLLECT_{name}"

@@ -1,0 +1,13 @@
+"""SQL is source code: each statement that is an algorithm stands in a file of its own here."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+FUNCTIONS = ("append_v1", "messages_v1", "window_v1")
+"""The functions of the present schema. A released file never changes; a new version is a new file."""
+
+
+def load(name: str) -> str:
+    """The text of `name`.sql."""
+    return (resources.files(__name__) / f"{name}.sql").read_text(encoding="utf-8")

@@ -1,0 +1,74 @@
+"""Everything that can go wrong, as one tree.
+
+    RecollectError
+    ├── InvalidArgument        an argument is not acceptable; `argument` names it
+    ├── NotFound               no such thing for this user (another user's thing looks the same)
+    ├── AlreadyExists          a conversation with this id exists
+    ├── Conflict
+    │   ├── HeadMoved          the conversation grew since the caller looked; `head`, `added`
+    │   └── KeyReused          the idempotency key came back with other content
+    ├── Unavailable            the database cannot be used right now; retrying may help
+    │   └── OutcomeUnknown     the connection broke after a write was sent without a key
+    └── NotReady               the database needs an operator: migration, roles, configuration
+
+A message is written for whoever acts next, often a model: it says what to do. None carries
+a connection string, a token, a stack trace, or another user's data.
+"""
+
+from __future__ import annotations
+
+from recollect.models.message import Message
+
+
+class RecollectError(Exception):
+    """Base of all errors that Recollect raises on purpose."""
+
+
+class InvalidArgument(RecollectError):
+    """An argument is not acceptable. Nothing was changed."""
+
+    def __init__(self, argument: str, problem: str) -> None:
+        super().__init__(f"{argument}: {problem}")
+        self.argument = argument
+        self.problem = problem
+
+
+class NotFound(RecollectError):
+    """No such thing for this user. The text is the same for what is missing and what is foreign."""
+
+
+class AlreadyExists(RecollectError):
+    """A conversation with this id exists already for this user."""
+
+
+class Conflict(RecollectError):
+    """The request does not fit the present state. Nothing was changed."""
+
+
+class HeadMoved(Conflict):
+    """The conversation's head is not the one that the caller expected.
+
+    head:   the present head (a seq; 0 for an empty conversation).
+    added:  what was appended after the expected head, oldest first, at most 20 messages.
+    """
+
+    def __init__(self, message: str, *, head: int, added: list[Message]) -> None:
+        super().__init__(message)
+        self.head = head
+        self.added = added
+
+
+class KeyReused(Conflict):
+    """The idempotency key was used before in this conversation, with other content."""
+
+
+class Unavailable(RecollectError):
+    """The database cannot be reached or is overloaded. A retry may succeed."""
+
+
+class OutcomeUnknown(Unavailable):
+    """The connection broke after a write without an idempotency key was sent: it may have landed."""
+
+
+class NotReady(RecollectError):
+    """The database or the configuration needs an operator; the text names the command."""

@@ -1,0 +1,169 @@
+"""The tables, and the single source of the schema: migrations are proved against these.
+
+Imported by migrations and by applications that want to query with SQLModel; running verbs
+do not need it, so that a server starts without SQLAlchemy.
+
+Rules that keep the schema distributable by user (Citus): every primary key and unique index
+contains `user_id`; no foreign key leaves the user; no trigger, no sequence.
+
+Columns stand in the order of their alignment (8 bytes, 4 bytes, then variable), which saves
+up to 16 bytes a row. The classes bear the tables' names; import the module, not the classes.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+SCHEMA = "recollect"
+
+metadata = MetaData(
+    schema=SCHEMA,
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(referred_table_name)s_fkey",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+    },
+)
+
+
+class Table(SQLModel):
+    """Base of our tables: a metadata of their own, apart from the application's."""
+
+    metadata = metadata
+
+
+def _timestamp(*, nullable: bool = False) -> Column[datetime]:
+    default = None if nullable else text("now()")
+    return Column(DateTime(timezone=True), nullable=nullable, server_default=default)
+
+
+def _name(*, nullable: bool = False) -> Column[str]:
+    # Collation C: names are compared, never sorted for people. It is faster, and an upgrade
+    # of the operating system's collations cannot corrupt the indexes.
+    return Column(Text(collation="C"), nullable=nullable)
+
+
+class Conversation(Table, table=True):
+    """One conversation of one user. Its row lock is what gives messages their order."""
+
+    __table_args__ = (
+        PrimaryKeyConstraint("user_id", "id"),
+        CheckConstraint("char_length(user_id) BETWEEN 1 AND 255", name="user_id"),
+        CheckConstraint("char_length(id) BETWEEN 1 AND 200", name="id"),
+        CheckConstraint("0 <= head_seq AND head_seq <= last_seq", name="head"),
+        CheckConstraint("0 <= message_count AND message_count <= last_seq", name="message_count"),
+        CheckConstraint("jsonb_typeof(metadata) = 'object'", name="metadata"),
+        Index("conversation_recent_idx", "user_id", text("updated_at DESC"), text("id DESC")),
+        Index(
+            "conversation_trash_idx", "user_id", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")
+        ),
+    )
+
+    created_at: datetime = Field(sa_column=_timestamp())
+    updated_at: datetime = Field(sa_column=_timestamp())
+    archived_at: datetime | None = Field(default=None, sa_column=_timestamp(nullable=True))
+    deleted_at: datetime | None = Field(default=None, sa_column=_timestamp(nullable=True))
+    last_seq: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
+    head_seq: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
+    message_count: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
+    pinned: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
+    )
+    linear: bool = Field(default=True, sa_column=Column(Boolean, nullable=False, server_default=text("true")))
+    user_id: str = Field(sa_column=_name())
+    id: str = Field(sa_column=_name())
+    title: str | None = Field(default=None, sa_column=Column(Text))
+    instructions: str | None = Field(default=None, sa_column=Column(Text))
+    metadata_: dict[str, Any] = Field(
+        default_factory=dict[str, Any],
+        sa_column=Column("metadata", JSONB, nullable=False, server_default=text("'{}'")),
+    )
+    forked_from: str | None = Field(default=None, sa_column=_name(nullable=True))
+
+
+class Message(Table, table=True):
+    """One message. `seq` is gap-free per conversation and final; order is `seq`, never a clock.
+
+    parts:        exact content as JSON text with escapes, which keeps NUL and lone surrogates;
+                  NULL where the message is one plain text.
+    key:          the caller's idempotency key, on the first message of its append; fingerprint
+                  is a hash of that whole append.
+    """
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["user_id", "conversation_id"],
+            [f"{SCHEMA}.conversation.user_id", f"{SCHEMA}.conversation.id"],
+            ondelete="CASCADE",
+        ),
+        PrimaryKeyConstraint("user_id", "conversation_id", "seq"),
+        CheckConstraint("seq > 0 AND parent_seq >= 0 AND parent_seq < seq", name="seq"),
+        CheckConstraint("role IN ('system', 'developer', 'user', 'assistant', 'tool')", name="role"),
+        CheckConstraint("token_count >= 0", name="token_count"),
+        CheckConstraint("char_length(key) BETWEEN 1 AND 255", name="key"),
+        CheckConstraint("(key IS NULL) = (fingerprint IS NULL)", name="fingerprint"),
+        Index(
+            "message_key_idx",
+            "user_id",
+            "conversation_id",
+            "key",
+            unique=True,
+            postgresql_where=text("key IS NOT NULL"),
+        ),
+    )
+
+    created_at: datetime = Field(sa_column=_timestamp())
+    occurred_at: datetime | None = Field(default=None, sa_column=_timestamp(nullable=True))
+    seq: int = Field(sa_column=Column(Integer, nullable=False))
+    parent_seq: int = Field(sa_column=Column(Integer, nullable=False))
+    token_count: int = Field(sa_column=Column(Integer, nullable=False))
+    user_id: str = Field(sa_column=_name())
+    conversation_id: str = Field(sa_column=_name())
+    role: str = Field(sa_column=Column(Text, nullable=False))
+    author: str | None = Field(default=None, sa_column=Column(Text))
+    text: str = Field(sa_column=Column(Text, nullable=False))
+    parts: Any | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    key: str | None = Field(default=None, sa_column=_name(nullable=True))
+    fingerprint: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    metadata_: Any | None = Field(default=None, sa_column=Column("metadata", JSON(none_as_null=True)))
+
+
+class Summary(Table, table=True):
+    """A compaction that the agent wrote of everything up to `upto_seq`. The log stays as it is."""
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["user_id", "conversation_id"],
+            [f"{SCHEMA}.conversation.user_id", f"{SCHEMA}.conversation.id"],
+            ondelete="CASCADE",
+        ),
+        PrimaryKeyConstraint("user_id", "conversation_id", "upto_seq"),
+        CheckConstraint("upto_seq > 0", name="upto_seq"),
+        CheckConstraint("token_count >= 0", name="token_count"),
+    )
+
+    created_at: datetime = Field(sa_column=_timestamp())
+    upto_seq: int = Field(sa_column=Column(Integer, nullable=False))
+    token_count: int = Field(sa_column=Column(Integer, nullable=False))
+    user_id: str = Field(sa_column=_name())
+    conversation_id: str = Field(sa_column=_name())
+    content: str = Field(sa_column=Column(Text, nullable=False))

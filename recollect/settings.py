@@ -1,0 +1,104 @@
+"""All settings, from the environment (`RECOLLECT_…`) or a configuration file.
+
+Clients of an MCP server pass few environment variables on, so each setting may stand in
+`config.toml` in the platform's configuration folder (or the file that `RECOLLECT_CONFIG`
+names) instead, under the same name in lower case without the prefix. The environment wins.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import platformdirs
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+def config_file() -> Path:
+    """The configuration file, whether or not it exists."""
+    named = os.environ.get("RECOLLECT_CONFIG")
+    return (
+        Path(named) if named else platformdirs.user_config_path("recollect", appauthor=False) / "config.toml"
+    )
+
+
+class Settings(BaseSettings):
+    """Every setting with its default. `database_url` unset means the embedded PostgreSQL."""
+
+    model_config = SettingsConfigDict(env_prefix="RECOLLECT_", extra="ignore", populate_by_name=True)
+
+    database_url: Annotated[
+        SecretStr | None,
+        Field(
+            validation_alias=AliasChoices("RECOLLECT_DATABASE_URL", "DATABASE_URL", "database_url"),
+            description="PostgreSQL to use, as your provider prints it. Unset: Recollect starts its own.",
+        ),
+    ] = None
+    migration_url: Annotated[
+        SecretStr | None,
+        Field(
+            description="Direct connection of the owning role, for migrations. Unset: the database URL."
+        ),
+    ] = None
+    pooler: Annotated[
+        Literal["auto", "none", "transaction"],
+        Field(description="Is there a transaction-mode pooler (PgBouncer) in between? `auto` finds out."),
+    ] = "auto"
+    pool_size: Annotated[int, Field(ge=1, le=200, description="Most connections one process opens.")] = 10
+    connect_timeout: Annotated[
+        float, Field(gt=0, description="Seconds to keep trying to connect, while a sleeping database wakes.")
+    ] = 15.0
+    statement_timeout: Annotated[float, Field(gt=0, description="Seconds one statement may take.")] = 30.0
+    connection_max_idle: Annotated[
+        float,
+        Field(
+            gt=0, description="Seconds after which an idle connection is replaced before a provider drops it."
+        ),
+    ] = 240.0
+    home: Annotated[
+        Path | None,
+        Field(description="Folder of the embedded database; default: the platform's data folder."),
+    ] = None
+    user_id: Annotated[
+        str, Field(min_length=1, max_length=255, description="The one user of a stdio or single-user server.")
+    ] = "local"
+    host: Annotated[str, Field(description="Address `recollect serve` listens on; loopback only.")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[int, Field(ge=0, le=65535, description="Port `recollect serve` listens on.")] = 8765
+    max_message_bytes: Annotated[
+        int, Field(ge=1, le=100_000_000, description="Largest message: its text and parts as JSON, in bytes.")
+    ] = 10_000_000
+    max_batch_messages: Annotated[int, Field(ge=1, le=10_000, description="Most messages in one append.")] = (
+        500
+    )
+    max_title_chars: Annotated[int, Field(ge=1, le=10_000, description="Longest title, in characters.")] = 500
+    max_metadata_bytes: Annotated[
+        int, Field(ge=2, le=1_000_000, description="Largest metadata object, as JSON, in bytes.")
+    ] = 65_536
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="What is logged, on stderr.")
+    ] = "WARNING"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = TomlConfigSettingsSource(settings_cls, toml_file=config_file())
+        return init_settings, env_settings, file
+
+    def data_home(self) -> Path:
+        """The folder that holds the embedded database."""
+        return self.home or platformdirs.user_data_path("recollect", appauthor=False)
