@@ -1,0 +1,52 @@
+# The same few verbs for everybody; each first sets up .venv, which needs only make and Python 3.11 or newer.
+# PYTHON=… chooses the interpreter the environment is made from.
+
+PYTHON ?=
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench format docs lock clients conformance wheel clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: $(READY) ## Make .venv and install everything into it (the other verbs do this too)
+
+$(READY): pyproject.toml constraints.txt scripts/setup.sh
+	@PYTHON="$(PYTHON)" sh scripts/setup.sh $(VENV)
+	@touch $@
+
+demo: $(READY) ## Watch an agent without memory keep up a conversation
+	@$(BIN)/recollect demo
+
+test: $(READY) ## Run the tests; ARGS="-k name" is passed on to pytest
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY) ## Format, lint, types, layers, generated docs, pins, and the wheel as users install it
+	@$(BIN)/python -m scripts.check
+
+bench: $(READY) ## Measure against bare asyncpg and a bare MCP server
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+format: $(READY) ## Format the code and apply the safe lint fixes
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+docs: $(READY) ## Rewrite the generated tables in the README
+	@$(BIN)/python -m scripts.docs
+
+lock: $(READY) ## Resolve the newest dependencies again and rewrite constraints.txt
+	@$(BIN)/python -m scripts.constraints --write
+
+clients: $(READY) ## Run real MCP clients against the server (each in an environment of its own)
+	@$(BIN)/python -m pytest -m clients $(ARGS)
+
+conformance: $(READY) ## Run the official MCP conformance suite
+	@$(BIN)/python -m pytest -m conformance $(ARGS)
+
+wheel: $(READY) ## Build the wheel and use it from outside the checkout
+	@$(BIN)/python -m scripts.installed_wheel
+
+clean: ## Remove .venv and every cache
+	rm -rf $(VENV) .cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
