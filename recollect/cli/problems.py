@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from pydantic import ValidationError
 
 from recollect.models.errors import RecollectError
@@ -15,7 +17,8 @@ def explain(error: Exception) -> tuple[str, int] | None:
     wraps them) are explained by the first.
     """
     if isinstance(error, ExceptionGroup):
-        explained = [explain(inner) for inner in error.exceptions]
+        raised = cast("ExceptionGroup[Exception]", error).exceptions
+        explained = [explain(inner) for inner in raised]
         return explained[0] if explained and None not in explained else None
     if isinstance(error, RecollectError):
         return " ".join(str(error).split()), 1
@@ -27,4 +30,8 @@ def explain(error: Exception) -> tuple[str, int] | None:
 
 def _variable(location: tuple[int | str, ...]) -> str:
     name = str(location[0]).upper() if location else "RECOLLECT settings"
-    return name if not location or name.startswith("RECOLLECT_") or name == "DATABASE_URL" else f"RECOLLECT_{name}"
+    return (
+        name
+        if not location or name.startswith("RECOLLECT_") or name == "DATABASE_URL"
+        else f"RECOLLECT_{name}"
+    )
