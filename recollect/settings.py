@@ -43,9 +43,7 @@ class Settings(BaseSettings):
     ] = None
     migration_url: Annotated[
         SecretStr | None,
-        Field(
-            description="Direct connection of the owning role, for migrations. Unset: the database URL."
-        ),
+        Field(description="Direct connection of the owning role, for migrations. Unset: the database URL."),
     ] = None
     pooler: Annotated[
         Literal["auto", "none", "transaction"],

@@ -1,1 +1,409 @@
-"""The verbs of one user's history."""
+"""The verbs of one user's history.
+
+Every verb sees this user's conversations and nothing else; another user's conversation gives
+the same answer as one that does not exist. `recollect.history.store.Recollect.for_user` makes it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import Any, Final, Literal
+
+import asyncpg
+
+from recollect.db import conversations, messages
+from recollect.db.database import Database
+from recollect.history import cursor as cursors
+from recollect.history.formats import Format
+from recollect.history.incoming import check_int, check_metadata, check_text, prepare
+from recollect.history.window import build_window, check_budget
+from recollect.models.conversation import Conversation, ConversationPage, Erased
+from recollect.models.errors import (
+    AlreadyExists,
+    Conflict,
+    HeadMoved,
+    InvalidArgument,
+    KeyReused,
+    NotFound,
+    NotReady,
+)
+from recollect.models.message import Appended, ContextWindow, MessagePage, MessageSlice, NewMessage
+from recollect.models.parts import check_storable_json
+from recollect.settings import Settings
+
+MAX_PAGE = 500
+MAX_ID_CHARS = 200
+MAX_KEY_CHARS = 255
+MAX_INSTRUCTIONS_CHARS = 200_000
+MAX_ADDED_SHOWN = 20
+_ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+class Unset:
+    """The type of `UNSET`: an argument that was not given, where None means "clear it"."""
+
+
+UNSET: Final = Unset()
+
+
+class History:
+    """One user's conversations."""
+
+    def __init__(self, db: Database, user_id: str, settings: Settings) -> None:
+        self._db = db
+        self._user = user_id
+        self._settings = settings
+
+    @property
+    def user_id(self) -> str:
+        return self._user
+
+    async def create(
+        self,
+        *,
+        id: str | None = None,
+        title: str | None = None,
+        instructions: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> Conversation:
+        """Start a conversation.
+
+        id:            1 to 200 characters of your choice; left out, a short random one is made.
+        title:         at most 500 characters (setting `max_title_chars`).
+        instructions:  system text for every context window, at most 200,000 characters.
+        metadata:      a JSON object of at most 64 kB (setting `max_metadata_bytes`).
+
+        Raises: InvalidArgument, AlreadyExists.
+        """
+        if id is not None:
+            check_text("id", id, MAX_ID_CHARS)
+        title = None if title is None else self._title(title)
+        instructions = None if instructions is None else _instructions(instructions)
+        stored = self._conversation_metadata({} if metadata is None else metadata)
+        try:
+            async with self._db.write(self._user) as tx:
+                for new in (id,) if id is not None else (_new_id(), _new_id()):
+                    made = await conversations.insert(tx, self._user, new, title, instructions, stored)
+                    if made is not None:
+                        return made
+        except asyncpg.ForeignKeyViolationError as error:
+            raise NotReady(
+                "this user is not in the application's users table that conversations are linked to; "
+                "create the user there first"
+            ) from error
+        raise AlreadyExists(f"id: a conversation {id!r} exists already; go on with it, or choose another id")
+
+    async def get(self, id: str) -> Conversation:
+        """One conversation, also one in the trash. Raises: NotFound."""
+        check_text("id", id, MAX_ID_CHARS)
+        async with self._db.read(self._user) as tx:
+            found = await conversations.get(tx, self._user, id)
+        if found is None:
+            raise _not_found(id)
+        return found
+
+    async def list(
+        self,
+        *,
+        limit: int = 20,
+        cursor: str | None = None,
+        pinned: bool | None = None,
+        archived: bool | None = False,
+        trash: bool = False,
+        title: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> ConversationPage:
+        """Conversations, most recently active first.
+
+        limit:     1 to 500.
+        cursor:    `next_cursor` of the page before, with the same filters.
+        pinned, archived:  only those that are (true) or are not (false); None: both.
+        trash:     those in the trash instead of the others.
+        title:     only titles that contain this, whatever the case.
+        metadata:  only those whose metadata contain this object.
+
+        Raises: InvalidArgument.
+        """
+        check_int("limit", limit, 1, MAX_PAGE)
+        if title is not None:
+            check_text("title", title, self._settings.max_title_chars)
+        wanted = None if metadata is None else self._conversation_metadata(metadata)
+        shown = conversations.Filter(pinned, archived, trash, title, wanted)
+        filters = (pinned, archived, trash, title, wanted)
+        before = None if cursor is None else cursors.decode(filters, cursor)
+        async with self._db.read(self._user) as tx:
+            found = await conversations.page(tx, self._user, shown, before, limit + 1)
+        more = len(found) > limit
+        last = found[limit - 1] if more else None
+        return ConversationPage(
+            conversations=found[:limit],
+            next_cursor=None if last is None else cursors.encode(filters, last.updated_at, last.id),
+        )
+
+    async def update(
+        self,
+        id: str,
+        *,
+        title: str | Unset | None = UNSET,
+        instructions: str | Unset | None = UNSET,
+        metadata: dict[str, Any] | Unset = UNSET,
+        pinned: bool | None = None,
+        archived: bool | None = None,
+    ) -> Conversation:
+        """Change what is given; None clears title or instructions, metadata are replaced whole.
+
+        Raises: InvalidArgument (also when nothing is given), NotFound, Conflict (in the trash).
+        """
+        check_text("id", id, MAX_ID_CHARS)
+        changes: dict[str, Any] = {}
+        if not isinstance(title, Unset):
+            changes["title"] = None if title is None else self._title(title)
+        if not isinstance(instructions, Unset):
+            changes["instructions"] = None if instructions is None else _instructions(instructions)
+        if not isinstance(metadata, Unset):
+            changes["metadata"] = self._conversation_metadata(metadata)
+        if pinned is not None:
+            changes["pinned"] = pinned
+        if archived is not None:
+            changes["archived"] = archived
+        if not changes:
+            raise InvalidArgument("title", "nothing to change was given; give at least one thing to change")
+        async with self._db.write(self._user) as tx:
+            changed = await conversations.update(tx, self._user, id, changes)
+            if changed is None and await conversations.get(tx, self._user, id) is not None:
+                raise _in_trash(id)
+        if changed is None:
+            raise _not_found(id)
+        return changed
+
+    async def delete(self, id: str) -> Conversation:
+        """Put a conversation into the trash, from which `restore` brings it back; nothing is
+        ever removed from the trash but by `purge`. A second time changes nothing. Raises: NotFound."""
+        return await self._trash(id, True)
+
+    async def restore(self, id: str) -> Conversation:
+        """Take a conversation out of the trash. Raises: NotFound."""
+        return await self._trash(id, False)
+
+    async def purge(self, id: str) -> Erased:
+        """Really remove a conversation and all its messages, in the trash or not. There is no undo.
+
+        Raises: NotFound.
+        """
+        check_text("id", id, MAX_ID_CHARS)
+        async with self._db.write(self._user) as tx:
+            if not await conversations.lock(tx, self._user, id):
+                raise _not_found(id)
+            return await conversations.remove(tx, self._user, id)
+
+    async def erase_user(self) -> Erased:
+        """Really remove everything of this user. There is no undo. A second time removes nothing."""
+        async with self._db.write(self._user) as tx:
+            await conversations.lock(tx, self._user, None)
+            return await conversations.remove(tx, self._user, None)
+
+    async def append(
+        self,
+        id: str,
+        new: NewMessage | Sequence[NewMessage],
+        *,
+        key: str | None = None,
+        expected_head: int | None = None,
+        on_conflict: Literal["reject", "branch"] = "reject",
+    ) -> Appended:
+        """Append messages: all of them or none, side by side, in one round trip.
+
+        key:            idempotency key of this append, 1 to 255 characters. A retry with the same
+                        key and content returns the first result; with other content it is refused.
+        expected_head:  the head that you know. If it moved: `reject` raises HeadMoved with what
+                        was added, `branch` hangs the messages under the head that you know and
+                        leaves the conversation's head where it is.
+
+        Limits: 500 messages an append, 10 MB a message (settings).
+
+        Raises: InvalidArgument, NotFound, Conflict (in the trash), HeadMoved, KeyReused,
+        OutcomeUnknown (connection lost after sending, without a key), Unavailable.
+        """
+        check_text("id", id, MAX_ID_CHARS)
+        if key is not None:
+            check_text("key", key, MAX_KEY_CHARS)
+        if expected_head is not None:
+            check_int("expected_head", expected_head, 0, messages.MAX_SEQ)
+        if on_conflict not in ("reject", "branch"):
+            raise InvalidArgument("on_conflict", "must be reject or branch")
+        if on_conflict == "branch" and expected_head is None:
+            raise InvalidArgument(
+                "expected_head", "is needed with on_conflict=branch: the head to branch from"
+            )
+        batch = prepare([new] if isinstance(new, NewMessage) else new, key, self._settings)
+        done = await messages.append(
+            self._db,
+            self._user,
+            id,
+            batch,
+            key=key,
+            expected_head=expected_head,
+            branch=on_conflict == "branch",
+        )
+        if done.first_seq is not None and done.last_seq is not None and done.outcome != "key_reused":
+            head = done.last_seq if done.head is None else done.head
+            return Appended(
+                id, done.first_seq, done.last_seq, head, done.branched, done.outcome == "replayed"
+            )
+        if done.outcome == "moved":
+            raise await self._head_moved(id, expected_head or 0, done.head or 0)
+        if done.outcome == "key_reused":
+            raise KeyReused(
+                f"key: {key!r} was used here before for other content (seq {done.first_seq}). "
+                "Use a new key for a new message; for a retry send the same content again"
+            )
+        raise _in_trash(id) if done.outcome == "trashed" else _not_found(id)
+
+    async def list_messages(
+        self,
+        id: str,
+        *,
+        before: int | None = None,
+        after: int | None = None,
+        around: int | None = None,
+        limit: int = 50,
+        order: Literal["asc", "desc"] = "asc",
+        max_chars: int | None = None,
+    ) -> MessagePage:
+        """A run of the log by seq, in one round trip: every message, on branches too.
+
+        before, after:  only seqs below, above; with neither, the newest `limit` messages.
+        around:         the messages around this seq, half of them before it.
+        limit:          1 to 500.
+        order:          of the messages in the answer. It does not choose which: `before` gives
+                        the last ones below it, `after` the first ones above it.
+        max_chars:      concise: text cut to that many characters plus one, parts of longer
+                        messages left behind; `read_message` gives the rest.
+
+        Raises: InvalidArgument, NotFound.
+        """
+        check_text("id", id, MAX_ID_CHARS)
+        check_int("limit", limit, 1, MAX_PAGE)
+        if order not in ("asc", "desc"):
+            raise InvalidArgument("order", "must be asc or desc")
+        if max_chars is not None:
+            check_int("max_chars", max_chars, 1, 1_000_000)
+        for name, seq in (("before", before), ("after", after), ("around", around)):
+            if seq is not None:
+                check_int(name, seq, 0, messages.MAX_SEQ)
+        if around is not None:
+            if before is not None or after is not None:
+                raise InvalidArgument("around", "cannot be combined with before or after")
+            after = max(0, around - limit // 2 - 1)
+        newest = after is None
+        run = await messages.run(
+            self._db,
+            self._user,
+            id,
+            after=after or 0,
+            before=messages.MAX_SEQ if before is None else before,
+            limit=limit,
+            newest=newest,
+            max_chars=max_chars,
+        )
+        if run is None:
+            raise _not_found(id)
+        found = run.messages
+        if newest == (order == "asc"):
+            found.reverse()
+        low, high = (min(found[0].seq, found[-1].seq), max(found[0].seq, found[-1].seq)) if found else (0, 0)
+        if not found:  # an empty run: what is before it, and what after?
+            low = high = min(run.last_seq, (before or 1) - 1 if newest else after or 0)
+            return MessagePage(id, found, run.head_seq, run.last_seq, low > 0, high < run.last_seq)
+        return MessagePage(id, found, run.head_seq, run.last_seq, low > 1, high < run.last_seq)
+
+    async def read_message(self, id: str, seq: int, *, offset: int = 0, limit: int = 20_000) -> MessageSlice:
+        """One message with a slice of its text, for messages too large to show whole.
+
+        offset, limit:  in characters; limit from 1 to 1,000,000.
+
+        Raises: InvalidArgument, NotFound.
+        """
+        check_int("seq", seq, 1, messages.MAX_SEQ)
+        check_int("offset", offset, 0, messages.MAX_SEQ)
+        check_int("limit", limit, 1, 1_000_000)
+        page = await self.list_messages(id, after=seq - 1, before=seq + 1, limit=1)
+        if not page.messages:
+            raise NotFound(f"seq: this conversation has no message {seq}; its last one is {page.last_seq}")
+        message = page.messages[0]
+        end = offset + limit
+        total = len(message.text)
+        return MessageSlice(
+            id, message, message.text[offset:end], offset, total, end if end < total else None
+        )
+
+    async def context(self, id: str, *, max_tokens: int = 8_000, format: Format = "text") -> ContextWindow:
+        """What a model should see next: the conversation's instructions, then as much of the end
+        of its current path as fits, tool calls never without their results, in one round trip.
+
+        max_tokens:  1 to 2,000,000, instructions included.
+        format:      "text", a transcript for an agent that reads a tool result, or "openai",
+                     Chat Completions messages.
+
+        The same head gives the same bytes. Raises: InvalidArgument, NotFound.
+        """
+        check_text("id", id, MAX_ID_CHARS)
+        check_budget(max_tokens, format)
+        found = await messages.window(self._db, self._user, id, max_tokens=max_tokens, max_rows=20_000)
+        if found is None:
+            raise _not_found(id)
+        return build_window(id, found, max_tokens, format)
+
+    async def _trash(self, id: str, trashed: bool) -> Conversation:
+        check_text("id", id, MAX_ID_CHARS)
+        async with self._db.write(self._user) as tx:
+            changed = await conversations.set_trashed(tx, self._user, id, trashed)
+        if changed is None:
+            raise _not_found(id)
+        return changed
+
+    async def _head_moved(self, id: str, expected: int, head: int) -> HeadMoved:
+        if expected > head:
+            return HeadMoved(
+                f"expected_head: {expected} was never the head of this conversation; its head is {head}. "
+                f"Load the context again and append with expected_head={head}",
+                head=head,
+                added=[],
+            )
+        added = (
+            await self.list_messages(id, after=expected, limit=MAX_ADDED_SHOWN, max_chars=2_000)
+        ).messages
+        return HeadMoved(
+            f"expected_head: the conversation grew from {expected} to {head} since you read it. Take into "
+            f"account what was added and append with expected_head={head}, or use on_conflict=branch",
+            head=head,
+            added=added,
+        )
+
+    def _title(self, title: object) -> str:
+        return check_text("title", title, self._settings.max_title_chars)
+
+    def _conversation_metadata(self, metadata: object) -> str:
+        stored = check_metadata("metadata", metadata, self._settings)
+        if "\\u0000" in stored or "\\ud" in stored:
+            check_storable_json("metadata", metadata)
+        return stored
+
+
+def _instructions(instructions: object) -> str:
+    return check_text("instructions", instructions, MAX_INSTRUCTIONS_CHARS)
+
+
+def _new_id() -> str:
+    return "c_" + "".join(secrets.choice(_ID_ALPHABET) for _ in range(13))
+
+
+def _not_found(id: str) -> NotFound:
+    return NotFound(
+        f"conversation_id: there is no conversation {id!r}. List conversations to find the right id"
+    )
+
+
+def _in_trash(id: str) -> Conflict:
+    return Conflict(f"conversation_id: {id!r} is in the trash and does not change; restore it first")

@@ -1,0 +1,67 @@
+"""Recollect: durable, user-scoped conversation history for AI agents, on PostgreSQL."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from recollect.models.conversation import Conversation, ConversationPage, Erased
+from recollect.models.errors import (
+    AlreadyExists,
+    Conflict,
+    HeadMoved,
+    InvalidArgument,
+    KeyReused,
+    NotFound,
+    NotReady,
+    OutcomeUnknown,
+    RecollectError,
+    Unavailable,
+)
+from recollect.models.message import Appended, ContextWindow, Message, MessagePage, MessageSlice, NewMessage
+
+if TYPE_CHECKING:
+    from recollect.history.history import History
+    from recollect.history.store import Recollect
+    from recollect.settings import Settings
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AlreadyExists",
+    "Appended",
+    "Conflict",
+    "ContextWindow",
+    "Conversation",
+    "ConversationPage",
+    "Erased",
+    "HeadMoved",
+    "History",
+    "InvalidArgument",
+    "KeyReused",
+    "Message",
+    "MessagePage",
+    "MessageSlice",
+    "NewMessage",
+    "NotFound",
+    "NotReady",
+    "OutcomeUnknown",
+    "Recollect",
+    "RecollectError",
+    "Settings",
+    "Unavailable",
+]
+
+_LAZY = {
+    "History": "recollect.history.history",
+    "Recollect": "recollect.history.store",
+    "Settings": "recollect.settings",
+}
+
+
+def __getattr__(name: str) -> object:
+    # What needs the driver or the settings is imported when first used: a stdio server answers
+    # its client before it needs either.
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)

@@ -1,0 +1,66 @@
+"""From settings to a database that is ready: embedded or given, migrated or refused."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from anyio import to_thread
+
+from recollect.db.database import Database
+from recollect.db.embedded import EmbeddedPostgres
+from recollect.db.inspect import check_ready
+from recollect.db.target import Target, parse_url
+from recollect.models.errors import NotReady
+from recollect.settings import Settings
+
+
+@asynccontextmanager
+async def connect(settings: Settings) -> AsyncGenerator[Database]:
+    """A database whose schema is the one that this code needs.
+
+    Raises: NotReady (migrations, roles, configuration), Unavailable, InvalidArgument.
+    """
+    if settings.database_url is None:
+        async with _embedded(settings) as db:
+            yield db
+        return
+    target = parse_url(settings.database_url.get_secret_value(), settings.pooler)
+    db = await _open(settings, target)
+    try:
+        async with db.system() as connection:
+            await check_ready(connection)
+        yield db
+    finally:
+        await db.close()
+
+
+@asynccontextmanager
+async def _embedded(settings: Settings) -> AsyncGenerator[Database]:
+    server = EmbeddedPostgres(settings.data_home())
+
+    async def revive() -> Target:
+        return parse_url(await to_thread.run_sync(server.ensure), "none")
+
+    try:
+        target = await revive()
+        db = await _open(settings, target, revive)
+        try:
+            async with db.system() as connection:
+                try:
+                    await check_ready(connection)
+                except NotReady:
+                    await to_thread.run_sync(_migrate, target)
+                    await check_ready(connection)
+            yield db
+        finally:
+            await db.close()
+    finally:
+        server.release()
+
+
+def _migrate(target: Target) -> None:
+    # Alembic and SQLAlchemy cost about a second to import: only where there is something to do.
+    from recollect.db.migrate import migrate
+
+    migrate(target)

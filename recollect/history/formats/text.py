@@ -1,0 +1,79 @@
+"""Plain text for an agent that reads a tool's result: compact, and fenced as data.
+
+Every message starts with a line such as `[#12 user 2026-11-23 10:04]`. A line of stored text
+that looks like one of our own lines gets a backslash in front, so that no stored text can pose
+as another message, or as the end of the data. The rendering depends on the messages alone:
+the same messages give the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+
+from recollect.models.message import Message, Part
+from recollect.models.parts import part_text, readable
+
+# Whatever a reader may take for the start of a line, then what our own lines start with.
+_POSING = re.compile(
+    r"((?:^|[\r\v\f\x85\u2028\u2029])[ \t]*)(?=\\*(?:\[#|→ |← |</?conversation))", re.MULTILINE
+)
+
+
+def fenced(attributes: str, body: str) -> str:
+    """`body` between the lines that mark stored data. `attributes` are ours, never stored text."""
+    return f"<conversation {attributes}>\n{body}\n</conversation>"
+
+
+def quoted(text: str) -> str:
+    """Stored text, readable, with a backslash before lines that pose as ours."""
+    return _POSING.sub(r"\1\\", readable(text))
+
+
+def render(messages: Iterable[Message]) -> str:
+    return "\n".join(render_message(message) for message in messages)
+
+
+def render_message(message: Message, text: str | None = None) -> str:
+    """One message; with `text`, that instead of its own words (a stub of a huge message)."""
+    return f"{header(message)}\n{quoted(text) if text is not None else _body(message)}"
+
+
+def header(message: Message) -> str:
+    who = message.role if message.author is None else f"{message.role} {json.dumps(message.author)}"
+    branch = "" if message.parent_seq == message.seq - 1 else f" after #{message.parent_seq}"
+    at = message.occurred_at or message.created_at
+    return f"[#{message.seq} {who} {at:%Y-%m-%d %H:%M}{branch}]"
+
+
+def _body(message: Message) -> str:
+    if message.stored_parts is None:
+        return quoted(message.text)
+    return "\n".join(_part(message, part) for part in message.parts)
+
+
+def _part(message: Message, part: Part) -> str:
+    kind = part["type"]
+    if kind == "tool_call":
+        arguments = part["arguments"]
+        shown = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+        return f"→ {one_line(part['name'])} (call {one_line(part['id'])}) {one_line(shown)}"
+    if kind == "tool_result":
+        failed = " failed" if part.get("is_error") else ""
+        return f"← call {one_line(part['call_id'])}{failed}:\n{quoted(part_text(part))}"
+    if kind in ("text", "refusal"):
+        return quoted(part_text(part))
+    if kind == "reasoning":
+        return f"→ (reasoning, not shown; read_message seq={message.seq} has it)"
+    name = next(
+        (part[field] for field in ("name", "filename", "uri", "url") if isinstance(part.get(field), str)), ""
+    )
+    if len(name) > 200:  # a data: URL is no name
+        name = name[:40] + "…"
+    return f"→ ({kind} {one_line(name)}; read_message seq={message.seq} has it)".replace(" ;", ";")
+
+
+def one_line(text: str) -> str:
+    """Stored text within one of our own lines."""
+    return " ".join(readable(text).split())

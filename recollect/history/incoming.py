@@ -1,0 +1,148 @@
+"""What callers hand over: checked, measured, and turned into the rows of an append."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, cast, get_args
+
+from recollect.history.tokens import estimate_message
+from recollect.models.batch import Batch
+from recollect.models.errors import InvalidArgument
+from recollect.models.message import ROLES, NewMessage, Part, Role
+from recollect.models.parts import check_storable, dump_json, split_content
+from recollect.settings import Settings
+
+_FIELDS = ("role", "content", "author", "metadata", "token_count", "occurred_at")
+MAX_TOKEN_COUNT = 2**31 - 1
+
+
+def message_from_json(value: object, argument: str) -> NewMessage:
+    """A `NewMessage` out of a JSON object {role, content, author?, metadata?, token_count?, occurred_at?}.
+
+    Raises: InvalidArgument that names the field, such as `messages[2].role`.
+    """
+    if not isinstance(value, dict):
+        raise InvalidArgument(argument, 'must be an object such as {"role": "user", "content": "…"}')
+    fields = cast("dict[str, Any]", value)
+    unknown = [name for name in fields if name not in _FIELDS]
+    if unknown:
+        raise InvalidArgument(argument, f"has unknown fields; a message has {', '.join(_FIELDS)}")
+    for name in ("role", "content"):
+        if name not in fields:
+            raise InvalidArgument(f"{argument}.{name}", "is missing")
+    occurred_at = fields.get("occurred_at")
+    if isinstance(occurred_at, str):
+        try:
+            occurred_at = datetime.fromisoformat(occurred_at)
+        except ValueError as error:
+            raise InvalidArgument(f"{argument}.occurred_at", "must be ISO 8601 with a time zone") from error
+    return NewMessage(
+        role=fields["role"],
+        content=fields["content"],
+        author=fields.get("author"),
+        metadata=fields.get("metadata"),
+        token_count=fields.get("token_count"),
+        occurred_at=occurred_at,
+    )
+
+
+def prepare(messages: Sequence[NewMessage], key: str | None, settings: Settings) -> Batch:
+    """Check the messages of one append and make their columns. Nothing is sent before all pass.
+
+    Raises: InvalidArgument that names the message and the field.
+    """
+    if not messages:
+        raise InvalidArgument("messages", "is empty; an append needs at least one message")
+    if len(messages) > settings.max_batch_messages:
+        raise InvalidArgument(
+            "messages",
+            f"holds {len(messages)}, more than the {settings.max_batch_messages} of one append; send several",
+        )
+    batch = Batch()
+    for index, message in enumerate(messages):
+        _add(batch, f"messages[{index}]", message, settings)
+    if key is not None:
+        batch.fingerprint = _fingerprint(batch, messages)
+    return batch
+
+
+def check_text(argument: str, value: object, longest: int) -> str:
+    """A string of 1 to `longest` characters that a text column can hold. Raises: InvalidArgument."""
+    if not isinstance(value, str) or not value:
+        raise InvalidArgument(argument, f"must be a string of 1 to {longest} characters")
+    if len(value) > longest:
+        raise InvalidArgument(argument, f"is {len(value)} characters long; the limit is {longest}")
+    check_storable(argument, value)
+    return value
+
+
+def check_int(argument: str, value: object, lowest: int, highest: int) -> int:
+    """An integer within bounds. Raises: InvalidArgument."""
+    if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
+        raise InvalidArgument(argument, f"must be an integer from {lowest} to {highest}")
+    return value
+
+
+def check_metadata(argument: str, value: object, settings: Settings) -> str:
+    """A JSON object as text, within the limit of size. Raises: InvalidArgument."""
+    if not isinstance(value, dict):
+        raise InvalidArgument(argument, "must be a JSON object")
+    stored = dump_json(argument, cast("object", value))
+    if len(stored) > settings.max_metadata_bytes:
+        raise InvalidArgument(
+            argument, f"is {len(stored)} bytes as JSON; the limit is {settings.max_metadata_bytes}"
+        )
+    return stored
+
+
+def _add(batch: Batch, where: str, message: NewMessage, settings: Settings) -> None:
+    if message.role not in get_args(Role):
+        raise InvalidArgument(f"{where}.role", f"must be one of {', '.join(ROLES)}")
+    text, parts = split_content(f"{where}.content", message.content)
+    size = len(text.encode()) + len(parts or "")
+    if size > settings.max_message_bytes:
+        raise InvalidArgument(
+            f"{where}.content",
+            f"is {size} bytes; the limit is {settings.max_message_bytes}. Split it or store a link",
+        )
+    if message.occurred_at is not None and (
+        not isinstance(message.occurred_at, datetime) or message.occurred_at.tzinfo is None  # pyright: ignore[reportUnnecessaryIsInstance]
+    ):
+        raise InvalidArgument(f"{where}.occurred_at", "must be a time with a time zone")
+    content = message.content if isinstance(message.content, list) else None
+    batch.roles.append(message.role)
+    batch.authors.append(
+        None if message.author is None else check_text(f"{where}.author", message.author, 200)
+    )
+    batch.texts.append(text)
+    batch.parts.append(parts)
+    batch.token_counts.append(
+        estimate_message(text, content)
+        if message.token_count is None
+        else check_int(f"{where}.token_count", message.token_count, 0, MAX_TOKEN_COUNT)
+    )
+    batch.metadata.append(
+        check_metadata(f"{where}.metadata", message.metadata, settings) if message.metadata else None
+    )
+    batch.occurred_at.append(message.occurred_at)
+
+
+def _fingerprint(batch: Batch, messages: Sequence[NewMessage]) -> bytes:
+    """A hash of everything that the caller said: the same append gives the same, whatever the
+    version of the estimator and whatever the order of keys in its objects."""
+    digest = hashlib.blake2b(digest_size=16)
+    for index, message in enumerate(messages):
+        said: list[Part | str | int | dict[str, Any] | list[Part] | None] = [
+            message.role,
+            message.content,
+            message.author,
+            message.metadata or None,
+            message.token_count,
+            None if (at := batch.occurred_at[index]) is None else at.isoformat(),
+        ]
+        digest.update(json.dumps(said, sort_keys=True, separators=(",", ":")).encode())
+        digest.update(b"\n")
+    return digest.digest()

@@ -1,0 +1,49 @@
+"""Opening the store: from settings to a history for a user."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from recollect.db.connect import connect
+from recollect.db.database import Database
+from recollect.history.history import History
+from recollect.history.incoming import check_text
+from recollect.settings import Settings
+
+
+class Recollect:
+    """An open store: a pool of connections to one database. Share one per process.
+
+    async with Recollect.open() as store:
+        history = store.for_user("alice")
+        conversation = await history.create(title="Trip to Porto")
+    """
+
+    def __init__(self, db: Database, settings: Settings) -> None:
+        self._db = db
+        self._settings = settings
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: Settings | None = None) -> AsyncGenerator[Recollect]:
+        """Open the store, and close it when the block ends.
+
+        Without a database URL this starts or joins the embedded PostgreSQL and migrates it. A
+        database of yours is never migrated by itself: an old one raises NotReady, which names
+        the command.
+
+        settings:  default: from the environment and the configuration file.
+
+        Raises: NotReady, Unavailable, InvalidArgument (a malformed URL).
+        """
+        chosen = settings or Settings()
+        async with connect(chosen) as db:
+            yield cls(db, chosen)
+
+    def for_user(self, user_id: str) -> History:
+        """The history of one user. The id is yours: any text of 1 to 255 characters.
+
+        Raises: InvalidArgument.
+        """
+        return History(self._db, check_text("user_id", user_id, 255), self._settings)
