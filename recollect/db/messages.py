@@ -10,7 +10,6 @@ from recollect.models.batch import Batch
 from recollect.models.message import Message
 
 MAX_SEQ = 2**31 - 1
-_COLUMNS = len(Message._fields)
 
 
 @dataclass(slots=True)
@@ -99,9 +98,8 @@ async def run(
     )
     if not rows:
         return None
-    first = rows[0]
-    messages = [] if first[0] is None else [Message._make(row[:_COLUMNS]) for row in rows]
-    return Run(messages, first["head_seq"], first["last_seq"])
+    head = rows[0]
+    return Run([Message._make(row) for row in rows[1:]], head["parent_seq"], head["token_count"])
 
 
 async def window(

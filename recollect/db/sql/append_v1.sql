@@ -123,17 +123,29 @@ BEGIN
         WHERE c.user_id = p_user AND c.id = p_conversation;
     END IF;
 
-    INSERT INTO recollect.message (
-        user_id, conversation_id, seq, parent_seq, role, author, text, parts, token_count,
-        metadata, occurred_at, key, fingerprint
-    )
-    SELECT p_user, p_conversation, first_seq + i - 1,
-           CASE WHEN i = 1 THEN parent ELSE first_seq + i - 2 END,
-           p_roles[i], p_authors[i], p_texts[i], p_parts[i]::json, p_token_counts[i],
-           p_metadata[i]::json, p_occurred_at[i],
-           CASE WHEN i = 1 THEN p_key END,
-           CASE WHEN i = 1 THEN p_fingerprint END
-    FROM generate_series(1, n) AS i;
+    IF n = 1 THEN
+        -- The same statement without the set: half the time, and the most frequent append.
+        INSERT INTO recollect.message (
+            user_id, conversation_id, seq, parent_seq, role, author, text, parts, token_count,
+            metadata, occurred_at, key, fingerprint
+        )
+        VALUES (
+            p_user, p_conversation, first_seq, parent, p_roles[1], p_authors[1], p_texts[1],
+            p_parts[1]::json, p_token_counts[1], p_metadata[1]::json, p_occurred_at[1], p_key, p_fingerprint
+        );
+    ELSE
+        INSERT INTO recollect.message (
+            user_id, conversation_id, seq, parent_seq, role, author, text, parts, token_count,
+            metadata, occurred_at, key, fingerprint
+        )
+        SELECT p_user, p_conversation, first_seq + i - 1,
+               CASE WHEN i = 1 THEN parent ELSE first_seq + i - 2 END,
+               p_roles[i], p_authors[i], p_texts[i], p_parts[i]::json, p_token_counts[i],
+               p_metadata[i]::json, p_occurred_at[i],
+               CASE WHEN i = 1 THEN p_key END,
+               CASE WHEN i = 1 THEN p_fingerprint END
+        FROM generate_series(1, n) AS i;
+    END IF;
     outcome := 'appended';
 END
 $$;
