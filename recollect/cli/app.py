@@ -27,9 +27,13 @@ class Command(NamedTuple):
 
 COMMANDS: dict[str, Command] = {
     "serve": Command("recollect.cli.serve:command", "Serve MCP over HTTP: /mcp, and /sse for older clients."),
-    "migrate": Command("recollect.cli.migrate:command", "Create or upgrade Recollect's schema in the database."),
+    "migrate": Command(
+        "recollect.cli.migrate:command", "Create or upgrade Recollect's schema in the database."
+    ),
     "db": Command("recollect.cli.db:app", "Show and control the embedded PostgreSQL."),
-    "doctor": Command("recollect.cli.doctor:command", "Check the configuration and the database; say what to fix."),
+    "doctor": Command(
+        "recollect.cli.doctor:command", "Check the configuration and the database; say what to fix."
+    ),
     "demo": Command("recollect.cli.demo:command", "Watch an agent without memory keep up a conversation."),
 }
 

@@ -1,0 +1,125 @@
+"""Clients that others wrote, outside this project's environment, use Recollect over stdio and HTTP."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.clients.environments import NODE, PROGRAMS, node_modules, python_with, with_node
+
+pytestmark = pytest.mark.clients
+
+SECONDS = 120
+TOOLS = {"create_conversation", "append_message", "append_messages", "load_context", "list_messages"}
+SAID = ("Zürich ☂", "quoted", "second line")
+
+
+class Client(NamedTuple):
+    """A client: how to get what it runs in, and its program with further arguments."""
+
+    runs_in: Callable[[], list[str]]
+    program: str
+    arguments: tuple[str, ...] = ()
+
+
+def python(*requirements: str) -> Callable[[], list[str]]:
+    """A client on Python with these requirements."""
+    return lambda: [str(python_with(*requirements))]
+
+
+def node() -> list[str]:
+    """A client on Node. Imports are looked up beside the program, which therefore is linked there."""
+    for program in PROGRAMS.glob("*.mjs"):
+        linked = node_modules() / program.name
+        if not linked.exists():
+            linked.symlink_to(program)
+    return [str(NODE / "node"), "--preserve-symlinks", "--preserve-symlinks-main"]
+
+
+CLIENTS = {
+    "langchain-mcp-adapters": Client(python("langchain-mcp-adapters==0.3.2"), "langchain_adapters.py"),
+    "openai-agents": Client(python("openai-agents==0.24.0"), "openai_agents.py"),
+    "pydantic-ai": Client(python("pydantic-ai-slim[mcp]==2.68.0"), "pydantic_ai_toolset.py"),
+    "typescript": Client(node, "typescript.mjs"),
+    "typescript-2026": Client(node, "typescript.mjs", ("modern",)),
+}
+
+
+@pytest.fixture(params=["stdio", "http"])
+def server(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """How to reach the server, in the words of `programs/README.md`."""
+    if request.param == "stdio":
+        return request.getfixturevalue("stdio")
+    return {"url": f"{request.getfixturevalue('http')}/mcp"}
+
+
+@pytest.mark.parametrize("client", CLIENTS.values(), ids=CLIENTS.keys())
+def test_it_creates_appends_to_and_loads_a_conversation(client: Client, server: dict[str, Any]):
+    runtime = client.runs_in()
+    folder = node_modules() if client.program.endswith(".mjs") else PROGRAMS
+    command = [*runtime, str(folder / client.program), json.dumps(server), *client.arguments]
+    report = json.loads(run(command).splitlines()[-1])
+    assert set(report["tools"]) >= TOOLS
+    assert report["conversation_id"].startswith("c_")
+    assert all(said in report["loaded"] for said in SAID)
+
+
+class Inspector:
+    """The MCP Inspector's command line, which connects anew for each call."""
+
+    def __init__(self, server: dict[str, Any], era: str, home: Path) -> None:
+        self.target = [server["url"], "--transport", "http"] if "url" in server else []
+        self.server = [server["command"], *server["args"]] if "url" not in server else []
+        self.era = era
+        self.env = with_node() | {"MCP_INSPECTOR_SECRET_STORE": "memory", "HOME": str(home)}
+        self.env |= server.get("env", {})
+
+    def ask(self, method: str, *arguments: str) -> dict[str, Any]:
+        """One request; its result."""
+        binary = str(node_modules() / "node_modules" / ".bin" / "mcp-inspector")
+        options = ["--protocol-era", self.era, "--method", method, *arguments, "--format", "json"]
+        command = [binary, "--cli", *self.target, *options]
+        return json.loads(run([*command, "--", *self.server] if self.server else command, self.env))
+
+    def call(self, tool: str, **arguments: object) -> str:
+        """Call a tool; the text it answers."""
+        result = self.ask("tools/call", "--tool-name", tool, "--tool-args-json", json.dumps(arguments))
+        return "".join(block["text"] for block in result.get("result", result)["content"])
+
+
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+def test_the_inspector_calls_every_tool(server: dict[str, Any], era: str, tmp_path: Path):
+    inspector = Inspector(server, era, tmp_path)
+    listed = inspector.ask("tools/list")
+    tools = {tool["name"] for tool in listed.get("result", listed)["tools"]}
+    conversation = json.loads(inspector.call("create_conversation", title="From the Inspector"))[
+        "conversation_id"
+    ]
+    here: dict[str, object] = {"conversation_id": conversation}
+    calls: dict[str, dict[str, object]] = {
+        "append_message": here | {"role": "user", "content": 'Zürich ☂ "quoted"\nsecond line'},
+        "append_messages": here | {"messages": [{"role": "assistant", "content": "noted"}]},
+        "load_context": here,
+        "list_messages": here,
+        "read_message": here | {"seq": 1},
+        "list_conversations": {},
+        "update_conversation": here | {"title": "Renamed"},
+        "delete_conversation": here,
+    }
+    assert tools == {"create_conversation", *calls}
+    answers = {tool: inspector.call(tool, **arguments) for tool, arguments in calls.items()}
+    for tool in ("load_context", "list_messages", "read_message"):
+        assert all(said in answers[tool] for said in SAID), tool
+    assert conversation in answers["list_conversations"]
+
+
+def run(command: list[str], env: dict[str, str] | None = None) -> str:
+    """Run a client; what it printed. A failure shows what it had to say."""
+    done = subprocess.run(command, env=env or with_node(), capture_output=True, text=True, timeout=SECONDS)
+    assert done.returncode == 0, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout

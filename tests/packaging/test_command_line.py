@@ -1,0 +1,93 @@
+"""The `recollect` command from outside: its help, its exit codes, what it loads."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from recollect.cli.app import COMMANDS
+
+HELP = Path(__file__).parent / "help"
+SEEN = ["", *COMMANDS, "db status", "db stop", "db path", "db url"]
+
+
+def recollect(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `recollect` in a fixed terminal, without any setting but `variables`."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("RECOLLECT_")}
+    env.pop("DATABASE_URL", None)
+    env |= {"NO_COLOR": "1", "TERM": "dumb", "TERMINAL_WIDTH": "100", "COLUMNS": "100", **variables}
+    command = [sys.executable, "-m", "recollect", *arguments]
+    return subprocess.run(
+        command, env=env, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
+    )
+
+
+@pytest.mark.parametrize("command", SEEN, ids=lambda command: command or "recollect")
+def test_the_help_is_the_reviewed_one(command: str):
+    """UPDATE_SNAPSHOTS=1 writes what is shown now, for review."""
+    shown = recollect(*command.split(), "--help")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    text = "\n".join(line.rstrip() for line in shown.stdout.splitlines()).strip() + "\n"
+    reviewed = HELP / f"{command.replace(' ', '-') or 'recollect'}.txt"
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        reviewed.write_text(text, encoding="utf-8")
+    assert text == reviewed.read_text(encoding="utf-8")
+
+
+def test_the_help_imports_no_command_and_no_database(tmp_path: Path):
+    shown = recollect("--help", PYTHONPROFILEIMPORTTIME="1")
+    assert "recollect.cli.app" in imported(shown.stderr)
+    assert not imported(shown.stderr) & {"sqlalchemy", "asyncpg", "mcp", *command_modules()}
+
+
+def test_a_command_imports_no_other_command():
+    shown = recollect("db", "--help", PYTHONPROFILEIMPORTTIME="1")
+    assert imported(shown.stderr) & command_modules() == {"recollect.cli.db"}
+
+
+def test_the_stdio_server_loads_nothing_of_the_command_line(tmp_path: Path):
+    served = recollect(PYTHONPROFILEIMPORTTIME="1", RECOLLECT_HOME=str(tmp_path))
+    loaded = imported(served.stderr)
+    assert served.returncode == 0
+    assert "recollect.mcp_server.stdio" in loaded
+    assert not loaded & {"typer", "rich", "alembic", "recollect.cli.app", *command_modules()}
+
+
+def test_a_usage_error_exits_with_2_and_leaves_stdout_empty():
+    done = recollect("recolect")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "No such command 'recolect'" in done.stderr
+
+
+def test_a_wrong_setting_is_named_without_its_value_and_exits_with_2(tmp_path: Path):
+    done = recollect(RECOLLECT_POOLER="s3cret", RECOLLECT_HOME=str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"recollect: RECOLLECT_POOLER: [^\n]+\n", done.stderr)
+    assert "s3cret" not in done.stderr
+
+
+def test_an_error_that_recollect_foresees_is_one_line_and_exits_with_1(tmp_path: Path):
+    done = recollect(
+        "migrate",
+        RECOLLECT_DATABASE_URL="postgresql://nobody:s3cret@127.0.0.1:1/none",
+        RECOLLECT_CONNECT_TIMEOUT="0.2",
+        RECOLLECT_HOME=str(tmp_path),
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(r"recollect: [^\n]+\n", done.stderr)
+    assert "s3cret" not in done.stderr
+
+
+def command_modules() -> set[str]:
+    """The modules of the commands."""
+    return {command.target.partition(":")[0] for command in COMMANDS.values()}
+
+
+def imported(importtime: str) -> set[str]:
+    """The modules that Python reports as imported on stderr."""
+    return set(re.findall(r"^import time:.*\|\s+(\S+)$", importtime, flags=re.MULTILINE))
