@@ -1,0 +1,227 @@
+"""The database as the verbs see it: one call, or a transaction of one user.
+
+Every statement goes through here, on asyncpg (docs/decisions/connections-asyncpg-at-run-time.md),
+so there is one place where the user is set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Self, TypeVar
+
+import asyncpg
+
+from recollect.db import failures
+from recollect.db.connector import Connection, Connector
+from recollect.db.failures import DRIVER_ERRORS
+from recollect.db.pool import Pool
+from recollect.db.target import Target
+from recollect.models.errors import InvalidArgument
+from recollect.models.parts import check_storable
+
+MAX_USER_ID_CHARS = 255
+
+
+class ReadTx:
+    """An open transaction, for statements that read."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def fetch(self, query: str, *args: object) -> list[asyncpg.Record]:
+        """All rows."""
+        connection = self._connection
+        try:
+            return await connection.run(query, args)
+        except DRIVER_ERRORS as error:
+            # Whatever broke, the commit was not sent.
+            problem = failures.explain(error, closed=connection.is_closed(), undone=True)
+            if problem is None:
+                raise
+            raise problem from error
+
+    async def fetchrow(self, query: str, *args: object) -> asyncpg.Record | None:
+        """The first row, None if there is none. All rows are sent: say LIMIT 1 in the query."""
+        rows = await self.fetch(query, *args)
+        return rows[0] if rows else None
+
+    async def fetchval(self, query: str, *args: object) -> Any:
+        """The first column of the first row, None if there is no row."""
+        rows = await self.fetch(query, *args)
+        return rows[0][0] if rows else None
+
+
+class WriteTx(ReadTx):
+    """An open transaction of one user, for statements that read or write."""
+
+    __slots__ = ()
+
+    async def execute(self, query: str, *args: object) -> str:
+        """Run one statement; its command tag, such as `UPDATE 3`."""
+        connection = self._connection
+        try:
+            return await connection.run_for_tag(query, args)
+        except DRIVER_ERRORS as error:
+            problem = failures.explain(error, closed=connection.is_closed(), undone=True)
+            if problem is None:
+                raise
+            raise problem from error
+
+
+Tx = TypeVar("Tx", ReadTx, WriteTx)
+
+
+class Database:
+    """Connections to one target, shared by all tasks of one event loop.
+
+    Raises everywhere: Unavailable (and OutcomeUnknown), NotReady, see `recollect.db.failures`.
+    Broken constraints come through as asyncpg's errors, for the verb to tell by their name.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    @classmethod
+    async def open(
+        cls,
+        target: Target,
+        *,
+        pool_size: int,
+        connect_timeout: float,
+        statement_timeout: float,
+        max_idle: float,
+        before_connect: Callable[[], Awaitable[Target]] | None = None,
+    ) -> Self:
+        """A database without connections: the first use opens one.
+
+        pool_size:          most connections at once.
+        connect_timeout:    seconds to keep trying to connect, while a database wakes up.
+        statement_timeout:  seconds one statement may take, and that one waits for a connection.
+        max_idle:           seconds after which an unused connection is closed.
+        before_connect:     called before the next attempt after a connection failed, once for
+                            all that wait: revives the server and says where it is now.
+        """
+        connector = Connector(
+            target,
+            connect_timeout=connect_timeout,
+            statement_timeout=statement_timeout,
+            before_connect=before_connect,
+        )
+        return cls(Pool(connector, size=pool_size, max_idle=max_idle, wait=statement_timeout))
+
+    async def close(self, timeout: float = 5) -> None:
+        """Let what is under way finish, at most `timeout` seconds, and close all connections."""
+        await self._pool.close(timeout)
+
+    async def call(self, query: str, *args: object, repeatable: bool) -> list[asyncpg.Record]:
+        """Call one of our functions that set the user themselves: one statement, one round trip.
+
+        repeatable:  running it twice does no harm (it reads, or writes under an idempotency
+                     key). Then a connection that breaks is worth a second attempt; otherwise
+                     that raises OutcomeUnknown, unless nothing had been sent.
+        """
+        pool = self._pool
+        connection = await pool.take()
+        again = repeatable
+        while True:
+            try:
+                rows = await connection.run(query, args)
+            except DRIVER_ERRORS as error:
+                closed = connection.is_closed()
+                pool.give_after(error, connection)
+                if not (again and failures.is_loss(error, closed=closed)):
+                    problem = failures.explain(error, closed=closed, undone=repeatable)
+                    if problem is None:
+                        raise
+                    raise problem from error
+            except BaseException:
+                pool.give_interrupted(connection)
+                raise
+            else:
+                pool.give(connection)
+                return rows
+            again = False
+            connection = await pool.take_fresh()
+
+    def read(self, user_id: str) -> AbstractAsyncContextManager[ReadTx]:
+        """A READ ONLY transaction of one user, opened with one message.
+
+        Raises: InvalidArgument for a user id that is empty, too long or cannot be stored.
+        """
+        return self._transaction(f"BEGIN READ ONLY; {_become(user_id)}", ReadTx, failures.LOST)
+
+    def write(self, user_id: str) -> AbstractAsyncContextManager[WriteTx]:
+        """A transaction of one user: committed at the end, rolled back on any error.
+
+        Raises: InvalidArgument for a user id that is empty, too long or cannot be stored;
+        OutcomeUnknown if the connection breaks while it commits.
+        """
+        return self._transaction(f"BEGIN; {_become(user_id)}", WriteTx, failures.UNKNOWN)
+
+    def system(self) -> AbstractAsyncContextManager[ReadTx]:
+        """A READ ONLY transaction under the connection's own role, without a user.
+
+        For the catalog and settings of the server (`recollect doctor`, version checks) alone.
+        """
+        return self._transaction("BEGIN READ ONLY", ReadTx, failures.LOST)
+
+    @asynccontextmanager
+    async def _transaction(self, opening: str, kind: type[Tx], lost: str) -> AsyncGenerator[Tx]:
+        connection = await self._begin(opening)
+        try:
+            yield kind(connection)
+        except BaseException:
+            self._pool.give_interrupted(connection)
+            raise
+        try:
+            tag = await connection.execute("COMMIT")
+        except DRIVER_ERRORS as error:
+            closed = connection.is_closed()
+            self._pool.give_after(error, connection)
+            problem = failures.explain(error, closed=closed, undone=lost is failures.LOST)
+            if problem is None:
+                raise
+            raise problem from error
+        except BaseException:
+            self._pool.give_interrupted(connection)
+            raise
+        self._pool.give(connection)
+        if tag != "COMMIT":
+            raise RuntimeError("a statement failed and its error was swallowed; nothing was committed")
+
+    async def _begin(self, opening: str) -> Connection:
+        """A connection in a transaction. Nothing of the caller was sent yet, so one retry is free."""
+        connection = await self._pool.take()
+        again = True
+        while True:
+            try:
+                await connection.execute(opening)
+            except DRIVER_ERRORS as error:
+                closed = connection.is_closed()
+                self._pool.give_after(error, connection)
+                if not (again and failures.is_loss(error, closed=closed)):
+                    problem = failures.explain_opening(error, closed=closed)
+                    if problem is None:
+                        raise
+                    raise problem from error
+            except BaseException:
+                self._pool.give_interrupted(connection)
+                raise
+            else:
+                return connection
+            again = False
+            connection = await self._pool.take_fresh()
+
+
+def _become(user_id: str) -> str:
+    """Two statements, as text: a literal, not a parameter, reaches Citus workers, and it fits
+    into the message that opens the transaction."""
+    if not 0 < len(user_id) <= MAX_USER_ID_CHARS:
+        raise InvalidArgument("user_id", f"must have 1 to {MAX_USER_ID_CHARS} characters")
+    check_storable("user_id", user_id)
+    # In E'' a backslash escapes and '' is a quote, whatever standard_conforming_strings says.
+    literal = "E'" + user_id.replace("\\", "\\\\").replace("'", "''") + "'"
+    return f"SET LOCAL ROLE recollect_app; SET LOCAL recollect.user_id = {literal}"
