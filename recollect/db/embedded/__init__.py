@@ -7,5 +7,6 @@ from __future__ import annotations
 
 from .error import EmbeddedError
 from .server import EmbeddedPostgres
+from .status import Status, status, stop
 
-__all__ = ["EmbeddedError", "EmbeddedPostgres"]
+__all__ = ["EmbeddedError", "EmbeddedPostgres", "Status", "status", "stop"]

@@ -45,8 +45,8 @@ def choose_account() -> Account:
         found = _existing()
     if found is None:
         raise AccountError(
-            "PostgreSQL cannot run as root, and there is no unprivileged account for it. Create one"
-            " (`useradd --system recollect`), run Recollect as an ordinary user, or set RECOLLECT_DATABASE_URL."
+            "PostgreSQL cannot run as root, and there is no unprivileged account for it. Create one (`useradd"
+            " --system recollect`), run Recollect as an ordinary user, or set RECOLLECT_DATABASE_URL."
         )
     return found
 

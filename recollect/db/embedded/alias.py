@@ -7,6 +7,7 @@ neither guess it nor make it first, and it is checked each time before it is use
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
@@ -57,12 +58,19 @@ def known_alias(layout: Layout) -> Path | None:
 
 def keep_alias(layout: Layout) -> None:
     """Renew its times, so that what cleans the temporary folder by age leaves it alone."""
-    try:
+    with contextlib.suppress(OSError):  # there is none, or it is gone; the next client makes one
         folder = Path(layout.alias.read_text(encoding="utf-8"))
         os.utime(folder)
         os.utime(folder / _LINK, follow_symlinks=False)
-    except OSError:
-        pass  # there is none, or it is gone; the next client makes one
+
+
+def forget_alias(layout: Layout) -> None:
+    """Take it away, when the server stops."""
+    with contextlib.suppress(OSError):
+        folder = Path(layout.alias.read_text(encoding="utf-8"))
+        layout.alias.unlink()
+        (folder / _LINK).unlink()
+        folder.rmdir()
 
 
 def _usable(folder: Path) -> bool:

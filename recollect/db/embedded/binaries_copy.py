@@ -44,8 +44,8 @@ def runnable(binaries: Binaries, account: Account, base: Path) -> Binaries:
             shutil.rmtree(copy, ignore_errors=True)
     raise AccountError(
         f"{binaries.folder} cannot be reached by the account that runs PostgreSQL for root (uid"
-        f" {account.uid}), and it could not be copied ({problem}). Choose a RECOLLECT_HOME that other accounts"
-        " can reach, such as /var/lib/recollect, or set RECOLLECT_DATABASE_URL."
+        f" {account.uid}), and it could not be copied ({problem}). Choose a RECOLLECT_HOME that other"
+        " accounts can reach, such as /var/lib/recollect, or set RECOLLECT_DATABASE_URL."
     )
 
 

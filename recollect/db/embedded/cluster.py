@@ -138,8 +138,8 @@ class Cluster:
         if os.access("/proc/self/cwd", os.X_OK):
             return "/proc/self/cwd"
         raise ClusterError(
-            f"the account that runs PostgreSQL for root cannot reach {self._base}: choose a RECOLLECT_HOME that"
-            " other accounts can reach, such as /var/lib/recollect."
+            f"the account that runs PostgreSQL for root cannot reach {self._base}: choose a RECOLLECT_HOME"
+            " that other accounts can reach, such as /var/lib/recollect."
         )
 
 

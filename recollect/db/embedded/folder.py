@@ -22,18 +22,19 @@ def prepare(layout: Layout) -> None:
     Folders that exist keep their modes, whatever they are.
     """
     try:
-        found = layout.base.lstat()
+        check(layout.base)
     except FileNotFoundError:
         _make(layout.base)
-        found = layout.base.lstat()
+        check(layout.base)
     except NotADirectoryError as error:
         raise FolderError(f"{layout.base.parent} is not a folder: choose another RECOLLECT_HOME.") from error
     except PermissionError as error:
         raise FolderError(f"{layout.base} may not be entered: choose another RECOLLECT_HOME.") from error
-    _check(layout.base, found)
 
 
-def _check(base: Path, found: os.stat_result) -> None:
+def check(base: Path) -> None:
+    """Refuse a folder that others can enter or that is someone else's. Raises FileNotFoundError too."""
+    found = base.lstat()
     if not stat.S_ISDIR(found.st_mode):
         raise FolderError(f"{base} is not a folder: move it away, or choose another RECOLLECT_HOME.")
     if os.name == "nt":

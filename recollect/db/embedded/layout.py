@@ -54,9 +54,5 @@ class Layout:
 
     def majors(self) -> list[int]:
         """Major versions of the clusters that exist here, newest first."""
-        try:
-            names = os.listdir(self.base)
-        except FileNotFoundError:
-            return []
-        found = (re.fullmatch(r"data-(\d+)", name) for name in names)
+        found = (re.fullmatch(r"data-(\d+)", entry.name) for entry in self.base.glob("data-*"))
         return sorted((int(match[1]) for match in found if match), reverse=True)

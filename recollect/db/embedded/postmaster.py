@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -9,10 +10,11 @@ import sys
 import time
 from pathlib import Path
 
+from .address import Address
 from .binaries import Binaries, program
 from .layout import Layout
 from .locks import is_held_exclusively
-from .wire import Address, Health, health
+from .wire import Health, health
 
 _LOG_ROTATE = 1_000_000
 _LOG_LIMIT = 10_000_000
@@ -53,9 +55,9 @@ class Postmaster:
             self.pid = self._child.pid
 
     def alive(self) -> bool:
-        """Is any of its processes alive?"""
+        """Is it alive? An adopted one is while any of its processes holds its lock."""
         if self._child is not None:
-            self._child.poll()  # reap it
+            return self._child.poll() is None
         if sys.platform == "win32":
             return health(self.address, "postgres") is not Health.ABSENT
         return is_held_exclusively(self._layout.server_lock)
@@ -92,10 +94,8 @@ class Postmaster:
         if self._child is not None:
             self._child.send_signal(number)  # does nothing once it was reaped
             return
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
-        except ProcessLookupError:
-            pass
 
 
 def rotate_log(log: Path, limit: int) -> None:

@@ -8,19 +8,18 @@ import sys
 import threading
 import time
 from pathlib import Path
-from urllib.parse import quote
 
 from .account import AccountError
-from .alias import known_alias, socket_folder
+from .address import Address, known_address, url_of
+from .alias import socket_folder
 from .binaries import NoBinaries, find_binaries
 from .error import EmbeddedError
 from .folder import FolderError, prepare
 from .layout import PORT, Layout
 from .locks import FileLock, is_held_exclusively
-from .record import read_record
-from .wire import Address, Health, health
+from .password import make_password
+from .wire import Health, health
 
-TCP = sys.platform == "win32"
 _KEPT = (
     "PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "SYSTEMDRIVE",
     "USERPROFILE", "LOCALAPPDATA", "APPDATA", "PROGRAMFILES", "COMSPEC",
@@ -33,11 +32,15 @@ class EmbeddedPostgres:
     Nothing happens before `ensure`. All methods block (use a thread in asynchronous code) and may
     be called from any thread. The server runs as long as one client lives, and `grace_seconds`
     more; the first client's figure counts. A forked child shares its parent's hold on the server.
+    `tcp`: a port of 127.0.0.1 and a password instead of a socket, as Windows has to.
     """
 
-    def __init__(self, home: Path, grace_seconds: float = 30.0) -> None:
+    def __init__(
+        self, home: Path, grace_seconds: float = 30.0, *, tcp: bool = sys.platform == "win32"
+    ) -> None:
         self._layout = Layout.of_home(home)
         self._grace = grace_seconds
+        self._tcp = tcp
         self._clients = FileLock(self._layout.clients_lock)
         self._mutex = threading.Lock()
 
@@ -76,8 +79,8 @@ class EmbeddedPostgres:
         boot = FileLock(self._layout.boot_lock)
         if not boot.wait_exclusive(deadline):
             raise EmbeddedError(
-                "Another process has been starting or stopping the embedded PostgreSQL for too long: try again,"
-                f" or read {self._layout.log}."
+                "Another process has been starting or stopping the embedded PostgreSQL for too long: try"
+                f" again, or read {self._layout.log}."
             )
         try:
             return self._wait_until_ready(deadline)
@@ -89,7 +92,7 @@ class EmbeddedPostgres:
         pause = 0.002
         while True:
             supervised = is_held_exclusively(self._layout.supervisor_lock)
-            address = _address(self._layout)
+            address = self._address()
             ready = address is not None and health(address, "recollect") is Health.READY
             if supervised and ready and address is not None:
                 return url_of(address)
@@ -117,15 +120,18 @@ class EmbeddedPostgres:
             reason = f"its supervisor ended without a reason; read {self._layout.supervisor_log}."
         raise EmbeddedError(f"The embedded PostgreSQL did not start: {reason}")
 
+    def _address(self) -> Address | None:
+        if self._tcp:
+            return known_address(self._layout)
+        return Address(socket=socket_folder(self._layout) / f".s.PGSQL.{PORT}")
+
     def _start_supervisor(self) -> None:
         binaries = find_binaries(self._layout.majors())
-        if TCP:
-            from .password import make_password  # noqa: PLC0415 - only Windows needs it
-
+        if self._tcp:
             make_password(self._layout.password)
         script = Path(__file__).with_name("detached.py")
         arguments = [str(self._layout.base), str(binaries.folder), binaries.version]
-        arguments += [str(int(binaries.bundled)), str(self._grace), "tcp" if TCP else "socket"]
+        arguments += [str(int(binaries.bundled)), str(self._grace), "tcp" if self._tcp else "socket"]
         command = [sys.executable, "-I", "-S", str(script), *arguments]
         environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
         environment |= {"LC_ALL": "C", "TZ": "UTC"}
@@ -148,28 +154,6 @@ class EmbeddedPostgres:
         )
         if done.returncode != 0:
             raise EmbeddedError(f"The supervisor of the embedded PostgreSQL failed: {done.stderr[-1000:]}")
-
-
-def url_of(address: Address) -> str:
-    """The server's URL. Every part is said, so that no PG… variable of the caller's changes it."""
-    if address.socket is None:
-        return f"postgresql://recollect:{address.password}@127.0.0.1:{address.port}/recollect"
-    return f"postgresql://recollect@/recollect?host={quote(str(address.socket.parent))}&port={PORT}"
-
-
-def known_address(layout: Layout) -> Address | None:
-    """Where the server is reached, if that is known; makes nothing."""
-    if TCP:
-        record = read_record(layout.record)
-        if record is None:
-            return None
-        return Address(port=record.port, password=layout.password.read_text(encoding="ascii"))
-    folder = known_alias(layout)
-    return None if folder is None else Address(socket=folder / f".s.PGSQL.{PORT}")
-
-
-def _address(layout: Layout) -> Address | None:
-    return known_address(layout) if TCP else Address(socket=socket_folder(layout) / f".s.PGSQL.{PORT}")
 
 
 def _wait_for(lock: Path) -> None:

@@ -7,6 +7,7 @@ It imports the standard library and its siblings only, and starts in tens of mil
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -17,6 +18,8 @@ import traceback
 from pathlib import Path
 
 from .account import Account, AccountError, become, is_root
+from .address import Address
+from .alias import forget_alias, keep_alias
 from .binaries import Binaries
 from .binaries_copy import runnable
 from .cluster import Cluster, ClusterError
@@ -24,9 +27,9 @@ from .layout import PORT, Layout
 from .locks import FileLock, is_held, open_private
 from .postmaster import Postmaster, rotate_log
 from .record import Record, read_record, write_record
-from .wire import Address, Connection, Health, ServerRefused, health, peer_pid
+from .wire import Connection, Health, ServerRefused, health, peer_pid
 
-_LONG = 10.0
+_LONG = 2.0
 """Seconds a server has to live to be worth starting again when it dies."""
 
 
@@ -55,6 +58,7 @@ class Supervisor:
             postmaster = self._bring_up()
             began = time.monotonic()
             if self._watch(postmaster):
+                forget_alias(self._layout)
                 postmaster.stop()
                 break
             if time.monotonic() - began < _LONG or not is_held(self._layout.clients_lock):
@@ -101,21 +105,23 @@ class Supervisor:
                 return postmaster
             if time.monotonic() > deadline:
                 raise ClusterError(
-                    "another PostgreSQL holds this folder but does not answer: it may run in another container"
-                    " or on another computer. Stop it there, or choose another RECOLLECT_HOME."
+                    "another PostgreSQL holds this folder but does not answer: it may run in another"
+                    " container or on another computer. Stop it there, or choose another RECOLLECT_HOME."
                 )
             time.sleep(0.02)
         return None
 
     def _adopt_tcp(self, lock: FileLock) -> Postmaster | None:
         # Where processes inherit no lock, the port that the last supervisor wrote down has to do.
-        lock.wait_exclusive(time.monotonic() + 30.0)
         record = read_record(self._layout.record)
-        if record is None:
-            return None
-        postmaster = self._postmaster(record.port)
-        postmaster.pid = record.postmaster
-        return None if health(postmaster.address, "postgres") is Health.ABSENT else postmaster
+        if record is not None:
+            postmaster = self._postmaster(record.port)
+            postmaster.pid = record.postmaster
+            if health(postmaster.address, "postgres") is not Health.ABSENT:
+                return postmaster
+        if not lock.wait_exclusive(time.monotonic() + 30.0):
+            raise ClusterError("another PostgreSQL holds this folder but does not answer; stop it.")
+        return None
 
     def _until_ready(self, postmaster: Postmaster, logged: int) -> None:
         pause = 0.002
@@ -136,7 +142,7 @@ class Supervisor:
     def _create_database(self, address: Address) -> None:
         connection = Connection(address, "postgres")
         try:
-            connection.execute("CREATE DATABASE recollect")
+            connection.ask("CREATE DATABASE recollect")
         except ServerRefused as error:
             if error.sqlstate not in {"42P04", "23505"}:  # it exists already
                 raise
@@ -147,6 +153,7 @@ class Supervisor:
         """True when the server shall be stopped, False when it has died."""
         interval = min(0.5, max(self._grace / 4, 0.02))
         alone_since: float | None = None
+        next_chore = 0.0
         while True:
             if not postmaster.alive():
                 return False
@@ -157,12 +164,17 @@ class Supervisor:
                 alone_since = None
             elif alone_since is None:
                 alone_since = now
-            elif now - alone_since >= self._grace and self._nobody_comes():
+            elif now - alone_since >= self._grace and self._nobody_comes(postmaster.address):
                 return True
-            postmaster.limit_log()
+            if now >= next_chore:
+                postmaster.limit_log()
+                keep_alias(self._layout)
+                next_chore = now + 600.0
             self._sleep(interval)
 
-    def _nobody_comes(self) -> bool:
+    def _nobody_comes(self, address: Address) -> bool:
+        if _sessions(address) > 0:
+            return False  # somebody's psql: it holds no lock
         # With this lock held no client can be let in; it is kept until this process has ended.
         if not self._boot.try_exclusive():
             return False
@@ -187,10 +199,8 @@ class Supervisor:
 
     def _sleep(self, seconds: float) -> None:
         select.select([self._wake], [], [], seconds)
-        try:
+        with contextlib.suppress(BlockingIOError):
             self._wake.recv(4096)
-        except BlockingIOError:
-            pass
 
     def _postmaster(self, port: int) -> Postmaster:
         if self._tcp:
@@ -257,6 +267,19 @@ def _write_errors_to(log: Path) -> None:
     fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(fd, 2)
     os.close(fd)
+
+
+def _sessions(address: Address) -> int:
+    """How many others are connected; none when the server cannot say."""
+    try:
+        connection = Connection(address, "recollect")
+        try:
+            query = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+            return int(connection.ask(query)) - 1
+        finally:
+            connection.close()
+    except (OSError, ValueError, ServerRefused):
+        return 0
 
 
 def _folder_is_gone() -> bool:

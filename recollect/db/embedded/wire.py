@@ -5,13 +5,13 @@ A process id or an open socket proves nothing; an answered startup packet does.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 import sys
-from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 
+from .address import Address
 from .scram import ScramClient
 
 _PROTOCOL = 196608  # version 3.0
@@ -24,15 +24,6 @@ class Health(Enum):
     NO_DATABASE = "no database"
     STARTING = "starting"
     ABSENT = "absent"
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """How to reach the server: a socket file, or on Windows a port of this machine and a password."""
-
-    socket: Path | None = None
-    port: int = 0
-    password: str = ""
 
 
 class ServerRefused(Exception):
@@ -68,19 +59,16 @@ class Connection:
             self._socket.close()
             raise
 
-    def execute(self, sql: str) -> None:
-        """Run one statement; its rows are thrown away."""
+    def ask(self, sql: str) -> str:
+        """Run one query; returns the first column of its first row as text."""
         self._send(b"Q", sql.encode() + b"\0")
-        self._until_ready()
+        return self._until_ready()
 
     def close(self) -> None:
         """Say goodbye and close."""
-        try:
+        with contextlib.suppress(OSError):  # the server may have gone first
             self._send(b"X", b"")
-        except OSError:
-            pass  # the server went first
-        finally:
-            self._socket.close()
+        self._socket.close()
 
     def _start(self, address: Address, database: str, user: str) -> None:
         fields = ("user", user, "database", database, "application_name", "recollect supervisor")
@@ -105,11 +93,12 @@ class Connection:
                 raise ServerRefused("28000", f"the server asks for an unsupported authentication ({step})")
         self._until_ready()
 
-    def _until_ready(self) -> None:
+    def _until_ready(self) -> str:
         refused: ServerRefused | None = None
+        answer = ""
         while True:
             try:
-                kind, _ = self._receive()
+                kind, body = self._receive()
             except ServerRefused as error:
                 if error.sqlstate.startswith(("57P", "3D", "53", "28")):
                     raise  # fatal: nothing follows
@@ -117,8 +106,12 @@ class Connection:
                 continue
             if kind == b"Z":
                 break
+            if kind == b"D" and not answer:
+                length = struct.unpack_from("!i", body, 2)[0]
+                answer = body[6 : 6 + length].decode()
         if refused is not None:
             raise refused
+        return answer
 
     def _send(self, kind: bytes, body: bytes) -> None:
         self._socket.sendall(kind + struct.pack("!i", len(body) + 4) + body)
@@ -150,7 +143,7 @@ def health(address: Address, database: str, timeout: float = 5.0) -> Health:
             return Health.NO_DATABASE
         # 57P03: starting or stopping. Anything else, such as too many connections, is a living server.
         return Health.STARTING if error.sqlstate.startswith("57P") else Health.READY
-    except OSError:
+    except (OSError, ValueError):  # ValueError: somebody else listens there, and does not know the password
         return Health.ABSENT
     return Health.READY
 
