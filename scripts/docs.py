@@ -16,10 +16,12 @@ from collections.abc import Callable
 from typing import Any, Literal, Union, get_args, get_origin
 
 import anyio
+from mcp.types import Tool
 from pydantic import AliasChoices, SecretStr
 from pydantic.fields import FieldInfo
 
 from recollect.mcp_server.app import create_server
+from recollect.mcp_server.backend import lazy_backend
 from recollect.settings import Settings
 from scripts.environment import ROOT
 
@@ -56,10 +58,16 @@ def settings_table() -> str:
     return "\n".join(rows)
 
 
+async def tools() -> list[Tool]:
+    """The tools as a client gets them. The store behind them is never opened."""
+    async with lazy_backend(Settings()) as backend:
+        return await create_server(backend, identity=lambda: "nobody").list_tools()
+
+
 def tools_table() -> str:
     """All tools: name, arguments (optional ones with ?), first sentence of the description."""
     rows = ["| tool | arguments | what for |", "|---|---|---|"]
-    for tool in anyio.run(create_server(Settings()).list_tools):
+    for tool in anyio.run(tools):
         required: list[str] = tool.input_schema.get("required", [])
         arguments = (
             name if name in required else f"{name}?" for name in tool.input_schema.get("properties", {})

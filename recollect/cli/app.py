@@ -67,7 +67,7 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
     for name, entry in COMMANDS.items():
         loaded = _load(entry.target) if name == chosen else _not_loaded
         if isinstance(loaded, typer.Typer):
-            app.add_typer(loaded, name=name, help=entry.help)
+            app.add_typer(loaded, name=name, short_help=entry.help)
         else:
             app.command(name, short_help=entry.help)(loaded)
     return app
