@@ -1,0 +1,93 @@
+"""Exact answers for programs: compact JSON in ASCII, inside the text of a result.
+
+NUL, lone surrogates and large integers come back as they were stored. Each answer is an object;
+only the slices of `read_message` are pieces of one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from recollect.mcp_server.answer import compact_json, without_nulls
+from recollect.mcp_server.render import MAX_CHARS
+from recollect.models.message import ContextWindow, Message, MessagePage
+
+
+def fields_of(message: Message) -> dict[str, Any]:
+    """A message as `append_messages` takes it, and what the log knows about it."""
+    return without_nulls(
+        seq=message.seq,
+        parent_seq=None if message.parent_seq == message.seq - 1 else message.parent_seq,
+        role=message.role,
+        author=message.author,
+        content=message.content,
+        metadata=message.metadata or None,
+        key=message.key,
+        token_count=message.token_count,
+        created_at=message.created_at.isoformat(),
+        occurred_at=None if message.occurred_at is None else message.occurred_at.isoformat(),
+    )
+
+
+def message(message: Message) -> str:
+    """One message as JSON; one that no page can hold is named by its size."""
+    whole = compact_json(fields_of(message))
+    if len(whole) <= MAX_CHARS:
+        return whole
+    return compact_json(
+        {
+            "seq": message.seq,
+            "role": message.role,
+            "left_out": f"{len(whole)} characters; read_message(seq={message.seq}, format=json) has them",
+        }
+    )
+
+
+def page(page: MessagePage, shown: Sequence[Message]) -> str:
+    seqs = [message.seq for message in shown]
+    every = [message.seq for message in page.messages]
+    tail = {
+        "conversation_id": page.conversation_id,
+        "head": page.head,
+        "last_seq": page.last_seq,
+        "more_before": page.more_before or bool(seqs and min(seqs) > min(every)),
+        "more_after": page.more_after or bool(seqs and max(seqs) < max(every)),
+    }
+    messages = ",".join(message(one) for one in shown)
+    return f'{{"messages":[{messages}],{compact_json(tail)[1:]}'
+
+
+def slice_of(message: Message, offset: int, limit: int) -> str:
+    """A slice of a message's JSON. A message that fits is its JSON; a longer one comes in an object
+    {slice, offset, total_chars, next_offset?}, whose slices, joined, are the JSON."""
+    whole = compact_json(fields_of(message))
+    if offset == 0 and len(whole) <= limit:
+        return whole
+    end = offset + limit
+    return compact_json(
+        without_nulls(
+            offset=offset,
+            total_chars=len(whole),
+            next_offset=end if end < len(whole) else None,
+            slice=whole[offset:end],
+        )
+    )
+
+
+def window(window: ContextWindow) -> str:
+    """What changes with every turn comes after the messages, so that prompt caches stay warm."""
+    return json.dumps(
+        without_nulls(
+            messages=window.messages,
+            conversation_id=window.conversation_id,
+            head=window.head,
+            tokens=window.tokens,
+            first_seq=window.first_seq,
+            last_seq=window.last_seq,
+            omitted=window.omitted,
+            repairs=window.repairs or None,
+        ),
+        separators=(",", ":"),
+    )

@@ -1,0 +1,14 @@
+"""Logging of the servers: one line a message on standard error."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+
+def log_to_stderr(level: str) -> None:
+    """Log what has at least this level. To be called before a server is made: the SDK configures
+    logging only where nobody has."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s recollect %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=level, handlers=[handler])

@@ -1,0 +1,138 @@
+"""Conversations as resources, for people who attach them to a chat, and completion of their ids."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated
+from urllib.parse import quote
+
+from mcp.server.mcpserver.exceptions import ResourceError
+from mcp.server.mcpserver.resources import ResourceSecurity
+from mcp.types import Annotations as ResourceAnnotations
+from mcp.types import (
+    Completion,
+    CompletionArgument,
+    CompletionContext,
+    ListResourcesResult,
+    PromptReference,
+    Resource,
+    ResourceTemplateReference,
+)
+from pydantic import Field
+
+from recollect.mcp_server import render
+from recollect.mcp_server.boundary import explain_resource
+from recollect.mcp_server.prompts import RESUME
+from recollect.mcp_server.server import RecollectServer
+from recollect.mcp_server.strict_tool import Reach
+from recollect.models.conversation import Conversation
+from recollect.models.errors import NotReady, RecollectError, Unavailable
+from recollect.models.message import Message
+
+CONVERSATIONS = "recollect://conversations"
+TEMPLATE = "recollect://conversations/{id}{?before}"
+PAGE = 50
+"""Conversations listed at a time, and messages of one read."""
+
+CUT_AT = 4_000
+"""Characters of one message that a read shows; read_message has the rest."""
+
+MAX_COMPLETIONS = 20
+
+logger = logging.getLogger(__name__)
+
+
+def add_resources(server: RecollectServer, reach: Reach) -> None:
+    """Give the server its resources and its completion."""
+
+    @server.resource(
+        CONVERSATIONS,
+        name="conversations",
+        title="Recent conversations",
+        description="The latest conversations: id, title, message count, head, last activity.",
+        mime_type="text/plain",
+    )
+    async def conversations() -> str:
+        try:
+            return render.conversations(await (await reach()).list(limit=PAGE))
+        except RecollectError as error:
+            raise explain_resource(error) from error
+
+    @server.resource(
+        TEMPLATE,
+        name="conversation",
+        title="One conversation",
+        description="The newest messages of a conversation; before=SEQ pages back.",
+        mime_type="text/plain",
+        # An id is a key of the database, never a path: "..", "/" and the like are allowed in it.
+        security=ResourceSecurity(exempt_params={"id"}),
+    )
+    async def conversation(id: str, before: Annotated[str | None, Field()] = None) -> str:
+        try:
+            page = await (await reach()).list_messages(id, before=_seq(before), limit=PAGE, max_chars=CUT_AT)
+        except RecollectError as error:
+            raise explain_resource(error) from error
+        newest_first = sorted(page.messages, key=lambda message: -message.seq)
+        fitting = render.fitting([render.block(message, CUT_AT) for message in newest_first])
+        shown: list[Message] = newest_first[:fitting][::-1]
+        return render.page(page, shown, CUT_AT)
+
+    async def list_page(cursor: str | None) -> ListResourcesResult:
+        try:
+            page = await (await reach()).list(limit=PAGE, cursor=cursor)
+        except (NotReady, Unavailable) as error:
+            # Clients list resources when they connect: a database that is away must not fail that.
+            logger.warning("conversations cannot be listed as resources: %s", error)
+            return ListResourcesResult(resources=[])
+        return ListResourcesResult(
+            resources=[_resource(conversation) for conversation in page.conversations],
+            next_cursor=page.next_cursor,
+        )
+
+    server.page_resources(list_page)
+
+    @server.completion()
+    async def complete(
+        ref: PromptReference | ResourceTemplateReference,
+        argument: CompletionArgument,
+        context: CompletionContext | None,
+    ) -> Completion | None:
+        asked = (ref.uri if isinstance(ref, ResourceTemplateReference) else ref.name, argument.name)
+        if asked not in ((TEMPLATE, "id"), (RESUME, "conversation_id")):
+            return None
+        return await _ids(reach, argument.value)
+
+
+async def _ids(reach: Reach, typed: str) -> Completion:
+    """Ids of recent conversations that start with what was typed, then those whose titles contain it."""
+    history = await reach()
+    recent = (await history.list(limit=100)).conversations
+    found = [conversation.id for conversation in recent if conversation.id.startswith(typed)]
+    if typed:
+        titled = await history.list(limit=MAX_COMPLETIONS, title=typed)
+        found.extend(conversation.id for conversation in titled.conversations)
+    unique = list(dict.fromkeys(found))
+    return Completion(values=unique[:MAX_COMPLETIONS], has_more=len(unique) > MAX_COMPLETIONS)
+
+
+def uri_of(conversation_id: str) -> str:
+    return f"{CONVERSATIONS}/{quote(conversation_id, safe='')}"
+
+
+def _resource(conversation: Conversation) -> Resource:
+    return Resource(
+        uri=uri_of(conversation.id),
+        name=conversation.id,
+        title=conversation.title,
+        description=f"{conversation.message_count} messages",
+        mime_type="text/plain",
+        annotations=ResourceAnnotations(last_modified=conversation.updated_at.isoformat()),
+    )
+
+
+def _seq(before: str | None) -> int | None:
+    if before is None:
+        return None
+    if not before.isdecimal() or len(before) > 10:
+        raise ResourceError("before: must be the number of a message, such as before=40")
+    return int(before)

@@ -1,0 +1,60 @@
+"""The SDK's server with what its high-level class does not offer: pages of resources, a way to
+serve any pair of streams, and logging that stays ours."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from typing import Any
+
+from mcp.server import MCPServer
+from mcp.server.context import ServerRequestContext
+from mcp.shared._stream_protocols import ReadStream, WriteStream
+from mcp.shared.message import SessionMessage
+from mcp.types import ListResourcesResult, PaginatedRequestParams
+
+PageOfResources = Callable[[str | None], Awaitable[ListResourcesResult]]
+
+
+class RecollectServer(MCPServer[Any]):
+    """An MCPServer that serves streams of any transport and lists resources in pages."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        with _without_rich():
+            super().__init__(*args, **options)
+
+    def page_resources(self, page: PageOfResources) -> None:
+        """List what `page` gives for a cursor, after the resources registered here."""
+
+        async def list_page(
+            _context: ServerRequestContext[Any], params: PaginatedRequestParams
+        ) -> ListResourcesResult:
+            found = await page(params.cursor)
+            if params.cursor is None:
+                found.resources[:0] = await self.list_resources()
+            return found
+
+        self._lowlevel_server.add_request_handler("resources/list", PaginatedRequestParams, list_page)
+
+    async def serve_streams(
+        self, read: ReadStream[SessionMessage | Exception], write: WriteStream[SessionMessage]
+    ) -> None:
+        """Serve one client until the read side ends."""
+        await self._lowlevel_server.run(read, write, self._lowlevel_server.create_initialization_options())
+
+
+@contextmanager
+def _without_rich() -> Generator[None]:
+    """Hide rich, which the command line brings along, from the SDK: it would import it (which
+    takes time) and then log through it in several wrapped lines a message. None in `sys.modules`
+    is Python's documented way to make an import fail."""
+    if "rich" in sys.modules:
+        yield
+        return
+    hidden: dict[str, Any] = sys.modules
+    hidden["rich"] = None
+    try:
+        yield
+    finally:
+        del hidden["rich"]

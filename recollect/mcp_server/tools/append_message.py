@@ -1,0 +1,76 @@
+"""The tool append_message."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from recollect.mcp_server.answer import acknowledge, without_nulls
+from recollect.mcp_server.backend import History
+from recollect.mcp_server.given import json_object, new_message
+from recollect.mcp_server.strict_tool import ADDS, Definition
+from recollect.mcp_server.tools.parameters import (
+    Content,
+    ConversationId,
+    ExpectedHead,
+    JsonMetadata,
+    Key,
+    OnConflict,
+    Role,
+)
+from recollect.models.message import Appended
+
+
+async def append_message(
+    history: History,
+    conversation_id: ConversationId,
+    role: Role,
+    content: Annotated[
+        Content,
+        Field(
+            description="Text, kept exactly; or parts: {type: text, text}, {type: tool_call, id, name, "
+            "arguments}, {type: tool_result, call_id, content}, {type: image|file|…}."
+        ),
+    ],
+    author: Annotated[str | None, Field(description="Who spoke, where a role has several.")] = None,
+    metadata: Annotated[JsonMetadata, Field(description="Kept with the message.")] = None,
+    key: Key = None,
+    expected_head: ExpectedHead = None,
+    on_conflict: OnConflict = "reject",
+) -> CallToolResult:
+    """Store one message at the end of a conversation, such as what the user just said, before you
+    answer. At most 10 MB. Returns {conversation_id, first_seq, last_seq, head}; seq counts
+    1, 2, 3 without gaps. Stored messages never change."""
+    fields = without_nulls(
+        role=role,
+        content=content,
+        author=author,
+        metadata=None if metadata is None else json_object("metadata", metadata),
+    )
+    appended = await history.append(
+        conversation_id,
+        new_message(fields),
+        key=key,
+        expected_head=expected_head,
+        on_conflict=on_conflict,
+    )
+    return acknowledge_append(appended)
+
+
+def acknowledge_append(appended: Appended) -> CallToolResult:
+    """Where the messages are, and the head for the next append."""
+    return acknowledge(
+        without_nulls(
+            conversation_id=appended.conversation_id,
+            first_seq=appended.first_seq,
+            last_seq=appended.last_seq,
+            head=appended.head,
+            branched=appended.branched or None,
+            replayed=appended.replayed or None,
+        )
+    )
+
+
+DEFINITION = Definition(append_message, ADDS)

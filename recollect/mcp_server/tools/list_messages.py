@@ -1,0 +1,65 @@
+"""The tool list_messages."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from recollect.mcp_server import exact, render
+from recollect.mcp_server.backend import History
+from recollect.mcp_server.strict_tool import LARGE_RESULT, READS, Definition
+from recollect.mcp_server.tools.parameters import ConversationId
+from recollect.models.message import Message
+
+CONCISE_CHARS = 600
+FULL_CHARS = 12_000
+
+
+async def list_messages(
+    history: History,
+    conversation_id: ConversationId,
+    before: Annotated[int | None, Field(ge=1, description="Only seqs below this.")] = None,
+    after: Annotated[int | None, Field(ge=0, description="Only seqs above this.")] = None,
+    around: Annotated[int | None, Field(ge=1, description="Messages around this seq.")] = None,
+    limit: Annotated[int, Field(ge=1, le=200, description="Most messages.")] = 50,
+    order: Annotated[Literal["asc", "desc"], Field(description="By seq.")] = "asc",
+    detail: Annotated[
+        Literal["concise", "full"],
+        Field(description="concise cuts each text at 600 characters, full at 12000."),
+    ] = "concise",
+    format: Annotated[
+        Literal["text", "json"], Field(description="json: exact content, nothing cut.")
+    ] = "text",
+) -> str:
+    """Page through a conversation's log; default: its newest messages. For your own next turn use
+    load_context instead. One answer holds at most about 9,000 tokens and says which call shows
+    the rest."""
+    cut_at = CONCISE_CHARS if detail == "concise" else FULL_CHARS
+    page = await history.list_messages(
+        conversation_id,
+        before=before,
+        after=after,
+        around=around,
+        limit=limit,
+        order=order,
+        max_chars=FULL_CHARS if format == "text" else None,
+    )
+    # What matters most comes first, and the page holds as much of that as fits.
+    ranked = sorted(page.messages, key=lambda message: _distance(message, after, around))
+    blocks = [
+        render.block(message, cut_at) if format == "text" else exact.message(message) for message in ranked
+    ]
+    kept = {message.seq for message in ranked[: render.fitting(blocks)]}
+    shown = [message for message in page.messages if message.seq in kept]
+    return render.page(page, shown, cut_at) if format == "text" else exact.page(page, shown)
+
+
+def _distance(message: Message, after: int | None, around: int | None) -> int:
+    """How far a message is from where the caller asked to start."""
+    if around is not None:
+        return abs(message.seq - around)
+    return message.seq if after is not None else -message.seq
+
+
+DEFINITION = Definition(list_messages, READS, LARGE_RESULT)
