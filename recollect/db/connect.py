@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from anyio import to_thread
@@ -57,6 +57,19 @@ async def _embedded(settings: Settings) -> AsyncGenerator[Database]:
             await db.close()
     finally:
         server.release()
+
+
+async def _open(
+    settings: Settings, target: Target, before_connect: Callable[[], Awaitable[Target]] | None = None
+) -> Database:
+    return await Database.open(
+        target,
+        pool_size=settings.pool_size,
+        connect_timeout=settings.connect_timeout,
+        statement_timeout=settings.statement_timeout,
+        max_idle=settings.connection_max_idle,
+        before_connect=before_connect,
+    )
 
 
 def _migrate(target: Target) -> None:

@@ -69,7 +69,8 @@ def build_window(conversation_id: str, found: Window, max_tokens: int, format: F
         left -= cost
     chosen.reverse()
     shown = [message for unit in chosen for message in unit.messages]
-    lowest = shown[0].seq if shown else found.head_seq + 1
+    left_out = units[: len(units) - len(chosen)]
+    cut_after = left_out[-1].messages[-1].seq if left_out else 0
     window = ContextWindow(
         conversation_id=conversation_id,
         format=format,
@@ -78,7 +79,7 @@ def build_window(conversation_id: str, found: Window, max_tokens: int, format: F
         first_seq=shown[0].seq if shown else 0,
         last_seq=shown[-1].seq if shown else 0,
         omitted=max(0, found.message_count - len(shown)),
-        repairs=[line for seq, line in sorted(_located(repairs)) if seq >= lowest],
+        repairs=[line for seq, line in sorted(_located(repairs)) if seq > cut_after],
     )
     if format == "openai":
         window.messages = _openai(instructions, chosen, stubs)
@@ -183,9 +184,8 @@ def _openai(instructions: str | None, units: list[Unit], stubs: dict[int, str]) 
 def _text(window: ContextWindow, instructions: str | None, units: list[Unit], stubs: dict[int, str]) -> str:
     lines: list[str] = []
     if window.omitted:
-        lines.append(
-            f"→ ({window.omitted} earlier messages; list_messages before={window.first_seq} has them)"
-        )
+        before = f" before={window.first_seq}" if window.first_seq else ""
+        lines.append(f"→ ({window.omitted} messages not shown; list_messages{before} has them)")
     for unit in units:
         lines.extend(text.render_message(message, stubs.get(message.seq)) for message in unit.messages)
         lines.extend(f"← call {text.one_line(call)}: no result was recorded" for call in unit.open_calls)

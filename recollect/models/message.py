@@ -145,7 +145,7 @@ class ContextWindow:
     head:       the head this was rendered for; pass it as `expected_head` when appending.
     tokens:     estimated tokens of what was rendered, at most `max_tokens`.
     first_seq, last_seq:  the range shown (0, 0 when nothing was shown).
-    omitted:    how many earlier messages of the path are not shown.
+    omitted:    how many messages of the conversation are not shown.
     repairs:    what was synthesised or dropped to keep the window valid, one line each.
     """
 

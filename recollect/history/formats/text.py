@@ -15,9 +15,12 @@ from collections.abc import Iterable
 from recollect.models.message import Message, Part
 from recollect.models.parts import part_text, readable
 
-# Whatever a reader may take for the start of a line, then what our own lines start with.
+# The start of a line, for whatever reader: after any line break that Unicode knows, past blanks
+# and invisible characters. Then what our own lines start with, quoted already or not.
+_BREAKS = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
+_INVISIBLE = r"\xad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 _POSING = re.compile(
-    r"((?:^|[\r\v\f\x85\u2028\u2029])[ \t]*)(?=\\*(?:\[#|→ |← |</?conversation))", re.MULTILINE
+    rf"((?:^|[{_BREAKS}])(?:[^\S{_BREAKS}]|[{_INVISIBLE}])*+)(?=\\*(?:\[#|→ |← |</?conversation))"
 )
 
 

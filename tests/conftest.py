@@ -1,0 +1,121 @@
+"""A real PostgreSQL for every test: one server a session, and a fresh database a test, cloned
+from a template that was migrated once. The server is Recollect's own embedded one, or the one
+that RECOLLECT_TEST_DATABASE_URL names (a superuser there).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+import uuid
+from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+from recollect.db.embedded import EmbeddedPostgres, stop
+from recollect.db.migrate import migrate
+from recollect.db.target import parse_url
+from recollect.history.history import History
+from recollect.history.store import Recollect
+from recollect.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_settings_of_the_machine() -> Generator[None]:
+    """Tests see no configuration of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("RECOLLECT_") or name == "DATABASE_URL"]:
+            if not name.startswith("RECOLLECT_TEST_"):
+                patch.delenv(name)
+        patch.setenv("RECOLLECT_CONFIG", os.devnull)
+        yield
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Generator[str]:
+    """The URL of a superuser on a running server."""
+    given = os.environ.get("RECOLLECT_TEST_DATABASE_URL")
+    if given is not None:
+        yield given
+        return
+    # A short path: a socket's may have no more than 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="rt", ignore_cleanup_errors=True) as folder:
+        server = EmbeddedPostgres(Path(folder) / "home", grace_seconds=1)
+        try:
+            yield server.ensure()
+        finally:
+            server.release()
+            stop(Path(folder) / "home")
+
+
+def on_database(url: str, name: str) -> str:
+    """The same server, another database."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+def run_sql(url: str, *statements: str) -> None:
+    """Run statements, each on its own, as the URL's role."""
+
+    async def run() -> None:
+        connection = await asyncpg.connect(**parse_url(url).connect_args)
+        try:
+            for statement in statements:
+                await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    asyncio.run(run())
+
+
+@pytest.fixture(scope="session")
+def template(cluster: str) -> Generator[str]:
+    """The name of a migrated database that no test connects to."""
+    name = f"template_{uuid.uuid4().hex[:12]}"
+    run_sql(cluster, f"CREATE DATABASE {name}")
+    migrate(parse_url(on_database(cluster, name)))
+    yield name
+    run_sql(cluster, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database_url(cluster: str, template: str) -> Generator[str]:
+    """A fresh migrated database."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    run_sql(cluster, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield on_database(cluster, name)
+    run_sql(cluster, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def empty_database_url(cluster: str) -> Generator[str]:
+    """A fresh database without our schema."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    run_sql(cluster, f"CREATE DATABASE {name}")
+    yield on_database(cluster, name)
+    run_sql(cluster, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
+    return Settings.model_validate({"database_url": database_url})
+
+
+@pytest.fixture
+async def store(settings: Settings) -> AsyncGenerator[Recollect]:
+    async with Recollect.open(settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+def history(store: Recollect) -> History:
+    """Alice's history. The other user of these tests is Bob."""
+    return store.for_user("alice")

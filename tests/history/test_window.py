@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recollect.db.messages import Window
+from recollect.history.formats import FORMATS, Format
+from recollect.history.tokens import estimate, estimate_message
+from recollect.history.window import build_window
+from recollect.models.message import ContextWindow, Message, Part, Role
+from recollect.models.parts import split_content
+
+NOW = datetime(2026, 3, 1, 10, 4, tzinfo=UTC)
+
+
+def message(seq: int, role: Role, content: str | list[Part]) -> Message:
+    text, parts = split_content("content", content)
+    tokens = estimate_message(text, content if isinstance(content, list) else None)
+    return Message(seq, seq - 1, role, None, text, parts, tokens, None, None, NOW, None)
+
+
+def call(*ids: str) -> list[Part]:
+    return [{"type": "tool_call", "id": id, "name": "look", "arguments": {"at": id}} for id in ids]
+
+
+def result(*ids: str, content: str = "found") -> list[Part]:
+    return [{"type": "tool_result", "call_id": id, "content": content} for id in ids]
+
+
+Said = tuple[Role, str | list[Part]]
+
+
+def path(*said: Said) -> Window:
+    messages = [message(seq, role, content) for seq, (role, content) in enumerate(said, 1)]
+    return Window(None, len(messages), len(messages), messages[::-1])
+
+
+# A step of a conversation: what is said, or a tool exchange with whatever a crash left of it.
+ids = st.sampled_from(["a", "b", "c"])
+words = st.sampled_from(["hi", "a longer thing to say " * 5, "漢字 and more", "x" * 3_000])
+
+
+def said(role: Role, content: st.SearchStrategy[Any]) -> st.SearchStrategy[Said]:
+    return content.map(lambda each: (role, each))
+
+
+step = st.one_of(
+    said("user", words),
+    said("assistant", words),
+    said("assistant", st.lists(ids, min_size=1, max_size=3, unique=True).map(lambda some: call(*some))),
+    said("tool", st.tuples(ids, words).map(lambda both: result(both[0], content=both[1]))),
+)
+steps = st.lists(step, max_size=14)
+
+
+def check_openai(messages: list[dict[str, Any]]) -> None:
+    """The rules of Chat Completions: every assistant message with tool_calls is followed by one
+    tool message for each id, and there are no others."""
+    waiting: set[str] = set()
+    for each in messages:
+        if each["role"] == "tool":
+            assert each["tool_call_id"] in waiting
+            waiting.discard(each["tool_call_id"])
+            assert isinstance(each["content"], str)
+            continue
+        assert not waiting, "a call without its result"
+        assert each["role"] in ("system", "developer", "user", "assistant")
+        if each["role"] == "assistant":
+            waiting = {one["id"] for one in each.get("tool_calls", [])}
+            assert waiting or each["content"] is not None or each.get("refusal")
+            for one in each.get("tool_calls", []):
+                json.loads(one["function"]["arguments"])
+        else:
+            assert each["content"]
+    assert not waiting
+
+
+@given(steps, st.integers(1, 4_000))
+def test_every_window_of_every_size_is_valid_for_chat_completions(said: list[Said], budget: int) -> None:
+    window = build_window("c", path(*said), budget, "openai")
+    check_openai(window.messages)
+    json.dumps(window.messages)
+
+
+@given(steps, st.integers(1, 4_000), st.sampled_from(FORMATS), st.none() | words)
+def test_no_window_is_larger_than_its_budget(
+    said: list[Said], budget: int, format: Format, instructions: str | None
+) -> None:
+    found = path(*said)
+    found.instructions = instructions
+    window = build_window("c", found, budget, format)
+    assert window.tokens <= budget
+    if window.last_seq and format == "text":
+        assert estimate(window.text) <= budget
+
+
+@given(steps, st.integers(1, 4_000), st.sampled_from(FORMATS))
+def test_the_same_head_gives_the_same_window(said: list[Said], budget: int, format: Format) -> None:
+    assert build_window("c", path(*said), budget, format) == build_window("c", path(*said), budget, format)
+
+
+@given(steps)
+def test_with_room_for_all_nothing_is_omitted_but_what_repairs_name(
+    said: list[Said],
+) -> None:
+    window = build_window("c", path(*said), 1_000_000, "text")
+    dropped = [line for line in window.repairs if "left out" in line]
+    assert window.omitted == len(dropped)
+
+
+def shown(window: ContextWindow) -> list[str]:
+    return [str(each["content"]) for each in window.messages]
+
+
+def test_the_newest_messages_are_kept() -> None:
+    many: list[Said] = [("user", f"message {n}") for n in range(100)]
+    window = build_window("c", path(*many), 60, "openai")
+    assert shown(window)[-1] == "message 99"
+    assert (window.first_seq, window.last_seq) == (101 - len(window.messages), 100)
+    assert window.omitted == 100 - len(window.messages)
+
+
+def test_an_exchange_is_shown_whole_or_not_at_all() -> None:
+    found = path(
+        ("user", "look"),
+        ("assistant", call("a", "b")),
+        ("tool", result("b")),
+        ("tool", result("a")),
+        ("user", "so?"),
+    )
+    sizes = {len(build_window("c", found, budget, "openai").messages) for budget in range(1, 300)}
+    assert sizes == {0, 1, 4, 5}
+
+
+def test_a_call_without_a_result_gets_a_note_and_is_reported() -> None:
+    window = build_window("c", path(("assistant", call("a")), ("user", "and?")), 1_000, "openai")
+    assert window.messages[1] == {
+        "role": "tool",
+        "tool_call_id": "a",
+        "content": "No result was recorded for this call.",
+    }
+    assert window.repairs == ["#1: call a has no recorded result; a note stands for it"]
+
+
+def test_a_result_without_its_call_is_left_out_and_reported() -> None:
+    window = build_window("c", path(("tool", result("a")), ("user", "and?")), 1_000, "openai")
+    assert shown(window) == ["and?"]
+    assert window.repairs == ["#1: left out a tool message that answers no open call"]
+
+
+def test_a_huge_last_message_is_cut_to_a_stub_that_says_how_to_read_the_rest() -> None:
+    window = build_window("c", path(("user", "word " * 50_000)), 500, "openai")
+    (content,) = shown(window)
+    assert content.startswith("word word")
+    assert "read_message seq=1 offset=" in content
+    offset = int(content.rpartition("offset=")[2].split()[0])
+    assert content.startswith("word " * (offset // 5))
+
+
+def test_a_huge_result_keeps_its_call() -> None:
+    found = path(("assistant", call("a")), ("tool", result("a", content="row\n" * 50_000)))
+    window = build_window("c", found, 500, "openai")
+    check_openai(window.messages)
+    assert [each["role"] for each in window.messages] == ["assistant", "tool"]
+    assert "more characters" in window.messages[1]["content"]
+
+
+def test_instructions_come_first_and_take_at_most_half() -> None:
+    found = path(("user", "hi"))
+    found.instructions = "Be brief."
+    assert build_window("c", found, 100, "openai").messages[0] == {"role": "system", "content": "Be brief."}
+    found.instructions = "Be brief. " * 1_000
+    window = build_window("c", found, 100, "openai")
+    assert shown(window)[-1] == "hi"
+    assert estimate(shown(window)[0]) <= 50
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_an_empty_conversation_gives_an_empty_window(format: Format) -> None:
+    window = build_window("c", path(), 100, format)
+    assert (window.first_seq, window.last_seq, window.messages) == (0, 0, [])
