@@ -1,4 +1,4 @@
-"""How a process that serves one client ends: in time, whoever ends it and whatever hangs.
+"""How a serving process ends: in time, whoever ends it and whatever hangs.
 
 The end comes from the client closing our input, from SIGTERM or SIGINT, or from the death of
 the parent (a client that is killed cannot close a pipe that another process still holds).
@@ -29,8 +29,9 @@ INTERRUPTED = 130
 class Ending:
     """The sign that the process is to end, and the clock that makes sure of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = PATIENCE) -> None:
         self.code = DONE
+        self._patience = patience
         self._loop = asyncio.get_running_loop()
         self._begun = asyncio.Event()
         self._clock: threading.Timer | None = None
@@ -39,7 +40,7 @@ class Ending:
         """Begin to end, with this exit code; from any thread, and only the first time counts."""
         if self._clock is None:
             self.code = code
-            self._clock = threading.Timer(PATIENCE, os._exit, (code,))
+            self._clock = threading.Timer(self._patience, os._exit, (code,))
             self._clock.daemon = True
             self._clock.start()
             self._loop.call_soon_threadsafe(self._begun.set)
