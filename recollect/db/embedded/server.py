@@ -93,8 +93,8 @@ class EmbeddedPostgres:
         while True:
             supervised = is_held_exclusively(self._layout.supervisor_lock)
             address = self._address()
-            ready = address is not None and health(address, "recollect") is Health.READY
-            if supervised and ready and address is not None:
+            written = self._layout.record.exists()
+            if supervised and written and address and health(address, "recollect") is Health.READY:
                 return url_of(address)
             if not supervised:
                 self._raise_failure(starts)

@@ -75,14 +75,21 @@ def stop(home: Path, timeout: float = 30.0) -> bool:
     stopped within `timeout` seconds.
     """
     layout = _existing(home)
-    if layout is None or not (is_held_exclusively(layout.supervisor_lock) or status(home).running):
-        return False
     deadline = time.monotonic() + timeout
-    if not is_held_exclusively(layout.supervisor_lock):
-        # Its supervisor was killed. A new one adopts it, and knows how to stop it.
-        orphaned = EmbeddedPostgres(home)
-        orphaned.ensure(timeout)
-        orphaned.release()
+    stopped = False
+    while layout is not None and (is_held_exclusively(layout.supervisor_lock) or status(home).running):
+        if not is_held_exclusively(layout.supervisor_lock):
+            # Its supervisor was killed. A new one adopts it, and knows how to stop it.
+            orphaned = EmbeddedPostgres(home)
+            orphaned.ensure(timeout)
+            orphaned.release()
+        _request_stop(layout, deadline)
+        stopped = True
+    return stopped
+
+
+def _request_stop(layout: Layout, deadline: float) -> None:
+    """Have the supervisor stop the server, and wait until the supervisor has ended."""
     boot = FileLock(layout.boot_lock)  # nobody starts it again meanwhile
     try:
         if not boot.wait_exclusive(deadline):
@@ -91,8 +98,7 @@ def stop(home: Path, timeout: float = 30.0) -> bool:
         while is_held_exclusively(layout.supervisor_lock):
             if time.monotonic() > deadline:
                 raise EmbeddedError(f"The embedded PostgreSQL has not stopped yet; see {layout.log}.")
-            time.sleep(0.02)
-        return True
+            time.sleep(0.01)
     finally:
         layout.stop_request.unlink(missing_ok=True)
         boot.release()
