@@ -139,6 +139,8 @@ class Connector:
     ) -> None:
         self.target = target
         self.transaction: bool | None = None if target.pooler == "auto" else target.pooler == "transaction"
+        # The server itself answered: later connections set the time limit while they connect.
+        self._direct = False
         self._connect_timeout = connect_timeout
         self._statement_timeout = statement_timeout
         self._before_connect = before_connect
@@ -176,26 +178,32 @@ class Connector:
 
     async def _attempt(self, seconds: float) -> Connection:
         connection = await self._connect(seconds)
-        if self.transaction is None:
-            try:
-                self.transaction = await self._meets_pooler(connection)
-            except BaseException:
-                connection.terminate()
-                raise
-            if self.transaction:
-                # asyncpg decides when it connects whether statements get names.
-                connection.terminate()
-                connection = await self._connect(seconds)
+        if self.transaction or self._direct:
+            return connection
+        try:
+            if self.transaction is None:
+                self._direct = await self._limit(
+                    connection, f"pg_backend_pid() = {connection.get_server_pid()}"
+                )
+                self.transaction = not self._direct
+            else:
+                # Somebody said that there is no transaction-mode pooler, but what stands in
+                # between may still be particular about startup parameters.
+                await self._limit(connection, "true")
+        except BaseException:
+            connection.terminate()
+            raise
+        if self.transaction:
+            # asyncpg decides when it connects whether statements get names.
+            connection.terminate()
+            connection = await self._connect(seconds)
         return connection
 
     async def _connect(self, seconds: float) -> Connection:
         arguments = dict(self.target.connect_args)
-        if self.transaction is False:
-            # A pooler would refuse it as a startup parameter; there the client's limit is all.
-            arguments["server_settings"] = {
-                **arguments.get("server_settings", {}),
-                "statement_timeout": self._milliseconds(),
-            }
+        if self._direct:
+            settings = arguments.get("server_settings", {})
+            arguments["server_settings"] = {**settings, "statement_timeout": self._milliseconds()}
         arguments["timeout"] = min(max(seconds, 0.1), arguments.get("timeout", seconds))
         connection = await asyncpg.connect(
             **arguments,
@@ -207,18 +215,17 @@ class Connector:
         connection.unnamed = self.transaction is True
         return connection
 
-    async def _meets_pooler(self, connection: Connection) -> bool:
-        """Whether the backend is another than the one that the handshake named.
+    async def _limit(self, connection: Connection, condition: str) -> bool:
+        """Set the server's time limit for this session if `condition` holds; whether it did.
 
-        PgBouncer invents the id that it gives a client. One message, without a prepared
-        statement, so that it leaves nothing behind on a shared server connection; if there is
-        no pooler it also sets the time limit that later connections get when they connect.
+        PgBouncer invents the backend id that it gives a client, so comparing the ids finds it.
+        One message without a prepared statement, which through a pooler changes nothing and
+        leaves nothing behind.
         """
         tag = await connection.execute(
-            f"SELECT set_config('statement_timeout', '{self._milliseconds()}', false)"
-            f" WHERE pg_backend_pid() = {connection.get_server_pid()}"
+            f"SELECT set_config('statement_timeout', '{self._milliseconds()}', false) WHERE {condition}"
         )
-        return tag == "SELECT 0"
+        return tag == "SELECT 1"
 
     def _milliseconds(self) -> str:
         return str(max(1, round(self._statement_timeout * 1000)))
