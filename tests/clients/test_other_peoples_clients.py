@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -33,12 +34,10 @@ def python(*requirements: str) -> Callable[[], list[str]]:
 
 
 def node() -> list[str]:
-    """A client on Node. Imports are looked up beside the program, which therefore is linked there."""
+    """A client on Node. Imports are looked up beside the program, which therefore is copied there."""
     for program in PROGRAMS.glob("*.mjs"):
-        linked = node_modules() / program.name
-        if not linked.exists():
-            linked.symlink_to(program)
-    return [str(NODE / "node"), "--preserve-symlinks", "--preserve-symlinks-main"]
+        shutil.copy(program, node_modules())
+    return [str(NODE / "node")]
 
 
 CLIENTS = {
@@ -74,29 +73,30 @@ class Inspector:
 
     def __init__(self, server: dict[str, Any], era: str, home: Path) -> None:
         self.target = [server["url"], "--transport", "http"] if "url" in server else []
-        self.server = [server["command"], *server["args"]] if "url" not in server else []
+        # The Inspector does not pass its own environment on.
+        variables = [word for pair in server.get("env", {}).items() for word in ("-e", "=".join(pair))]
+        self.server = [] if "url" in server else [*variables, "--", server["command"], *server["args"]]
         self.era = era
         self.env = with_node() | {"MCP_INSPECTOR_SECRET_STORE": "memory", "HOME": str(home)}
-        self.env |= server.get("env", {})
 
     def ask(self, method: str, *arguments: str) -> dict[str, Any]:
         """One request; its result."""
         binary = str(node_modules() / "node_modules" / ".bin" / "mcp-inspector")
         options = ["--protocol-era", self.era, "--method", method, *arguments, "--format", "json"]
         command = [binary, "--cli", *self.target, *options]
-        return json.loads(run([*command, "--", *self.server] if self.server else command, self.env))
+        return json.loads(run([*command, *self.server], self.env))["result"]
 
     def call(self, tool: str, **arguments: object) -> str:
         """Call a tool; the text it answers."""
         result = self.ask("tools/call", "--tool-name", tool, "--tool-args-json", json.dumps(arguments))
-        return "".join(block["text"] for block in result.get("result", result)["content"])
+        return "".join(block["text"] for block in result["content"])
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
 def test_the_inspector_calls_every_tool(server: dict[str, Any], era: str, tmp_path: Path):
     inspector = Inspector(server, era, tmp_path)
     listed = inspector.ask("tools/list")
-    tools = {tool["name"] for tool in listed.get("result", listed)["tools"]}
+    tools = {tool["name"] for tool in listed["tools"]}
     conversation = json.loads(inspector.call("create_conversation", title="From the Inspector"))[
         "conversation_id"
     ]
