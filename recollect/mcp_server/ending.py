@@ -16,10 +16,10 @@ import threading
 import time
 from types import FrameType
 
-PATIENCE = 1.4
+PATIENCE = 1.2
 """Seconds from the first sign of the end to the last resort."""
 
-PARENT_CHECK = 0.4
+PARENT_CHECK = 0.3
 """Seconds between two looks at the parent. Together with `PATIENCE` below two seconds."""
 
 DONE = 0
@@ -37,13 +37,17 @@ class Ending:
         self._clock: threading.Timer | None = None
 
     def begin(self, code: int = DONE) -> None:
-        """Begin to end, with this exit code; from any thread, and only the first time counts."""
+        """Begin to end; from any thread. The exit code is that of the first sign."""
+        self.start_clock(code)
+        self._loop.call_soon_threadsafe(self._begun.set)
+
+    def start_clock(self, code: int = DONE) -> None:
+        """Start the clock while requests under way are still answered."""
         if self._clock is None:
             self.code = code
             self._clock = threading.Timer(self._patience, os._exit, (code,))
             self._clock.daemon = True
             self._clock.start()
-            self._loop.call_soon_threadsafe(self._begun.set)
 
     async def wait(self) -> None:
         """Wait until the end has begun."""

@@ -10,7 +10,7 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -82,14 +82,16 @@ class Pipes:
         self.write, self._from_server = anyio.create_memory_object_stream[SessionMessage](0)
         self._answers = self.write.clone()
 
-    async def pump_in(self) -> None:
-        """Give the server every message that comes in, until the input ends."""
+    async def pump_in(self, at_end: Callable[[], None]) -> None:
+        """Give the server every message that comes in. When the input ends, call `at_end`, and give
+        the requests under way a moment to be answered."""
         loop = asyncio.get_running_loop()
         lines, received = anyio.create_memory_object_stream[bytes | Refused](0)
         threading.Thread(target=_read, args=(self._source, loop, lines), name="stdin", daemon=True).start()
         async with self._to_server, self._answers:
             async for line in received:
                 await self._receive(line)
+            at_end()
             with anyio.move_on_after(DRAIN):
                 await self._pending.drained()
 

@@ -40,7 +40,7 @@ async def _serve(settings: Settings, parent: int) -> int:
             ending.begin()
 
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(pipes.pump_in)
+            tasks.start_soon(pipes.pump_in, ending.start_clock)
             tasks.start_soon(server.serve_streams, pipes.read, pipes.write)
             tasks.start_soon(write_until_done)
             await ending.wait()
