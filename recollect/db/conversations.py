@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 
 import asyncpg
-from recollect.db.database import ReadTx, WriteTx
 
+from recollect.db.database import ReadTx, WriteTx
 from recollect.db.sql import load
 from recollect.models.conversation import Conversation, Erased
 

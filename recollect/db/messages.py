@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from recollect.db.database import Database
-
 from recollect.models.batch import Batch
 from recollect.models.message import Message
 
