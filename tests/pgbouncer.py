@@ -41,11 +41,14 @@ def version(program: str) -> tuple[int, int]:
 
 
 @contextmanager
-def pgbouncer(program: str, url: str, **options: str | int) -> Generator[str]:
+def pgbouncer(
+    program: str, url: str, *, certificate: Path | None = None, **options: str | int
+) -> Generator[str]:
     """The URL of the same database through PgBouncer; everybody becomes the URL's user there.
 
-    options:  lines of its configuration; three server connections in transaction mode unless
-              they say otherwise.
+    certificate:  require TLS with this certificate; its key has the same name and ends in .key.
+    options:      lines of its configuration; three server connections in transaction mode unless
+                  they say otherwise.
     """
     arguments = parse_url(url).connect_args
     host, port = arguments["host"][0], arguments["port"][0]
@@ -63,9 +66,13 @@ def pgbouncer(program: str, url: str, **options: str | int) -> Generator[str]:
     login = f"user={arguments['user']}"
     if "password" in arguments:
         login += f" password={arguments['password']}"
-    lines = ["[databases]", f"* = host={host} port={port} {login}", "[pgbouncer]"]
-    lines += [f"{name} = {value}" for name, value in settings.items()]
     with tempfile.TemporaryDirectory(prefix="pgb") as folder:
+        if certificate is not None:
+            settings["client_tls_sslmode"] = "require"
+            for name, source in (("cert", certificate), ("key", certificate.with_suffix(".key"))):
+                settings[f"client_tls_{name}_file"] = shutil.copy(source, folder)
+        lines = ["[databases]", f"* = host={host} port={port} {login}", "[pgbouncer]"]
+        lines += [f"{name} = {value}" for name, value in settings.items()]
         configuration = Path(folder) / "pgbouncer.ini"
         configuration.write_text("\n".join(lines), encoding="utf-8")
         account = _account(host)
@@ -83,7 +90,7 @@ def pgbouncer(program: str, url: str, **options: str | int) -> Generator[str]:
             place = f"{arguments['user']}@127.0.0.1:{settings['listen_port']}"
             yield urlunsplit(parts._replace(netloc=place, query=""))
         finally:
-            process.terminate()
+            process.kill()  # since 1.23 it takes a SIGTERM for a wish to wait until clients leave
             process.wait(10)
 
 

@@ -101,8 +101,12 @@ def explain_opening(error: BaseException, *, closed: bool) -> RecollectError | N
 
 def refuses(error: BaseException) -> NotReady | None:
     """Why connecting can never succeed until somebody changes something; None if it may yet."""
-    if isinstance(error, asyncpg.ClientConfigurationError):
-        return NotReady("RECOLLECT_DATABASE_URL: its TLS files or options cannot be used; check sslrootcert.")
+    unusable_file = isinstance(error, ssl.SSLError) and error.library in ("X509", "PEM")
+    if unusable_file or isinstance(error, asyncpg.ClientConfigurationError):
+        return NotReady(
+            "RECOLLECT_DATABASE_URL: its TLS files or options cannot be used: sslrootcert, sslcert, sslkey "
+            "must name files in PEM format."
+        )
     if isinstance(error, ssl.SSLCertVerificationError):
         return NotReady(
             "The database's certificate could not be verified: check the host in RECOLLECT_DATABASE_URL, "

@@ -8,6 +8,7 @@ is silently dropped is a security hole. No message here repeats a value: any may
 
 from __future__ import annotations
 
+import os
 import re
 import ssl
 from dataclasses import dataclass, field
@@ -219,6 +220,9 @@ def _add_tls(args: dict[str, Any], parameters: dict[str, str]) -> None:
         args["direct_tls"] = True
     files = {name: parameters.pop(name) for name in _TLS_FILES if parameters.get(name)}
 
+    for name in ("sslrootcert", "sslcert", "sslkey", "sslcrl"):
+        if name in files and files[name] != "system" and not os.access(files[name], os.R_OK):
+            raise InvalidArgument(ARGUMENT, f"{name} names a file that cannot be read")
     root = files.get("sslrootcert")
     if root == "system" and not mode:
         mode = "verify-full"

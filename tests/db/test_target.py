@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -24,7 +25,9 @@ def given(url: str, **expected: Any) -> None:
     assert arguments == expected
 
 
-def test_urls_as_providers_print_them() -> None:
+def test_urls_as_providers_print_them(tmp_path: Path) -> None:
+    bundle = tmp_path / "global-bundle.pem"
+    bundle.touch()
     given(
         f"postgresql://alex:AbC123dEf@{NEON}-pooler.us-east-2.aws.neon.tech/dbname"
         "?sslmode=require&channel_binding=require",
@@ -54,14 +57,14 @@ def test_urls_as_providers_print_them() -> None:
     )
     given(
         "postgresql+asyncpg://u:p@db.abc.eu-west-1.rds.amazonaws.com/app"
-        "?sslmode=verify-full&sslrootcert=/etc/rds/global-bundle.pem",
+        f"?sslmode=verify-full&sslrootcert={bundle}",
         user="u",
         password="p",
         host=["db.abc.eu-west-1.rds.amazonaws.com"],
         port=[5432],
         database="app",
         ssl="verify-full",
-        dsn="postgresql://?sslrootcert=%2Fetc%2Frds%2Fglobal-bundle.pem",
+        dsn=f"postgresql://?sslrootcert={quote(str(bundle), safe='')}",
     )
 
 
@@ -151,14 +154,17 @@ def test_full_verification_uses_the_certificate_where_libpq_looks_for_it(
     given("postgresql://h/?sslmode=verify-full", host=["h"], port=[5432], ssl="verify-full")
 
 
-def test_tls_files_and_direct_tls() -> None:
+def test_tls_files_and_direct_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a b.pem", "c.pem", "k.pem"):
+        (tmp_path / name).touch()
     given(
-        "postgresql://h/?sslmode=verify-ca&sslrootcert=/a%20b.pem&sslcert=c.pem&sslkey=k.pem&sslnegotiation=direct",
+        "postgresql://h/?sslmode=verify-ca&sslrootcert=a%20b.pem&sslcert=c.pem&sslkey=k.pem&sslnegotiation=direct",
         host=["h"],
         port=[5432],
         ssl="verify-ca",
         direct_tls=True,
-        dsn="postgresql://?sslcert=c.pem&sslkey=k.pem&sslrootcert=%2Fa+b.pem",
+        dsn="postgresql://?sslcert=c.pem&sslkey=k.pem&sslrootcert=a+b.pem",
     )
 
 
@@ -250,7 +256,7 @@ def test_a_refusal_names_the_problem_and_no_secret(url: str, problem: str) -> No
 
 
 def test_what_is_shown_of_a_target_has_no_password() -> None:
-    target = parse_url(f"postgresql://u:{SECRET}@a:1,[::1]:2/d?sslpassword={SECRET}&sslcert=c")
+    target = parse_url(f"postgresql://u:{SECRET}@a:1,[::1]:2/d?sslpassword={SECRET}")
     assert target.display() == "postgresql://u@a:1,[::1]:2/d"
     assert SECRET not in repr(target)
     assert Target({}, "none").display() == "postgresql://localhost:5432/"
