@@ -208,7 +208,7 @@ async def test_a_user_id_may_be_any_text(store: Recollect, user_id: str) -> None
 
 
 @pytest.mark.parametrize("user_id", ["", "x" * 256, "a\x00", "\ud800", None, 7])
-def test_a_user_id_that_cannot_be_stored_is_refused(store: Recollect, user_id: Any) -> None:
+async def test_a_user_id_that_cannot_be_stored_is_refused(store: Recollect, user_id: Any) -> None:
     with pytest.raises(InvalidArgument, match="user_id"):
         store.for_user(user_id)
 
