@@ -26,7 +26,7 @@ def known_address(layout: Layout) -> Address | None:
         record = read_record(layout.record)
         if record is None:
             return None
-        return Address(port=record.port, password=layout.password.read_text(encoding="ascii"))
+        return Address(port=record.port, password=layout.password.read_text(encoding="utf-8"))
     folder = known_alias(layout)
     return None if folder is None else Address(socket=folder / f".s.PGSQL.{PORT}")
 

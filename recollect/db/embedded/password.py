@@ -19,7 +19,7 @@ def make_password(path: Path) -> None:
     if path.exists():
         return
     fresh = path.with_suffix(".new")
-    with os.fdopen(open_private(fresh), "w", encoding="ascii") as file:
+    with os.fdopen(open_private(fresh), "w", encoding="utf-8") as file:
         if sys.platform == "win32":
             # Before anything is in it: drop what the folder passes on, and let in this user alone.
             user = os.environ["USERNAME"]

@@ -11,16 +11,18 @@ import secrets
 class ScramClient:
     """One exchange: `first`, then `final` with the server's answer, then `verify` the server's proof.
 
-    The password is ASCII (Recollect makes it up), so no SASLprep is needed.
+    The password is ASCII (Recollect makes it up), so no SASLprep is needed. PostgreSQL takes the
+    name from the startup packet.
     """
 
-    def __init__(self, password: str, nonce: str | None = None) -> None:
+    def __init__(self, password: str, nonce: str | None = None, name: str = "") -> None:
         self._password = password
+        self._name = name
         self._nonce = nonce or secrets.token_urlsafe(18)
         self._proof_of_server = b""
 
     def first(self) -> str:
-        """The opening message; PostgreSQL takes the user from the startup packet."""
+        """The opening message."""
         return "n,," + self._first_bare()
 
     def final(self, challenge: str) -> str:
@@ -45,7 +47,7 @@ class ScramClient:
             raise ValueError("the server does not know the password")
 
     def _first_bare(self) -> str:
-        return f"n=,r={self._nonce}"
+        return f"n={self._name},r={self._nonce}"
 
 
 def _hmac(key: bytes, message: bytes) -> bytes:

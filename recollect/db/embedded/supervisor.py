@@ -2,7 +2,8 @@
 
 It belongs to no client: it has its own session and none of their files, so any client may be
 killed. It may be killed itself: the next client starts another, which adopts the running server.
-It imports the standard library and its siblings only, and starts in tens of milliseconds.
+It imports the standard library and its siblings only, and starts in tens of milliseconds. All
+imports stand at the top: after root has become another account, Python's own files may be out of reach.
 """
 
 from __future__ import annotations
@@ -204,7 +205,7 @@ class Supervisor:
 
     def _postmaster(self, port: int) -> Postmaster:
         if self._tcp:
-            password = self._layout.password.read_text(encoding="ascii")
+            password = self._layout.password.read_text(encoding="utf-8")
             address = Address(port=port, password=password)
         else:
             address = Address(socket=self._layout.run / f".s.PGSQL.{PORT}")
@@ -256,8 +257,8 @@ def main(arguments: list[str]) -> None:
         _tell_client(layout, str(error))
     except Exception as error:
         # The one boundary of this process: whatever it is, the waiting client must hear of it.
-        traceback.print_exc()
         _tell_client(layout, f"{type(error).__name__}: {error}")
+        traceback.print_exc()
 
 
 def _tell_client(layout: Layout, text: str) -> None:

@@ -18,10 +18,17 @@ import pytest
 from recollect.db.embedded import EmbeddedPostgres, stop
 
 
+def place() -> Path:
+    """Where the tests' servers live: in memory where there is plenty, for some sixty of them write a lot."""
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > 2_000_000_000
+    return memory if roomy else Path("/tmp")
+
+
 @pytest.fixture
 def room() -> Generator[Path]:
     """A new folder with a short path, which every account may traverse. Servers in it are stopped."""
-    folder = Path(tempfile.mkdtemp(prefix="rec-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="rec-", dir=place()))
     folder.chmod(0o755)
     try:
         yield folder
@@ -41,7 +48,7 @@ def new_home(room: Path) -> Path:
 @pytest.fixture(scope="session")
 def made_home() -> Generator[Path]:
     """A home with a cluster, stopped; only to be copied."""
-    with tempfile.TemporaryDirectory(prefix="rec-", dir="/tmp") as folder:
+    with tempfile.TemporaryDirectory(prefix="rec-", dir=place()) as folder:
         home = Path(folder) / "home"
         EmbeddedPostgres(home).ensure()
         stop(home)
