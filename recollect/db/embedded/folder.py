@@ -89,10 +89,15 @@ def _make_home(home: Path) -> None:
 
 def _give_away(folder: Path) -> None:
     account = choose_account()
+    # By descriptor: what stands at the path may be exchanged by whoever owns the folder around it.
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        os.chown(folder, account.uid, account.gid)
+        if os.fstat(fd).st_uid == 0:
+            os.fchown(fd, account.uid, account.gid)
     except OSError as error:
         raise AccountError(
             f"root may not give {folder} to account {account.uid} ({error.strerror}). Run Recollect as an"
             " ordinary user, or set RECOLLECT_DATABASE_URL."
         ) from error
+    finally:
+        os.close(fd)

@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+from .private_file import open_private
+
 if sys.platform == "win32":
     import msvcrt
 else:
@@ -110,17 +112,6 @@ def _refuses(path: Path, *, shared: bool) -> bool:
     taken = lock.try_shared() if shared else lock.try_exclusive()
     lock.release()
     return not taken
-
-
-def open_private(path: Path) -> int:
-    """Open (or make) a file that only its folder's owner may use; it is never a symbolic link."""
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-    fd = os.open(path, flags, 0o600)
-    if sys.platform != "win32" and os.geteuid() == 0:
-        # Root works in a folder that belongs to the server's account; so must the file.
-        folder = path.parent.stat()
-        os.fchown(fd, folder.st_uid, folder.st_gid)
-    return fd
 
 
 def _lock(fd: int, *, shared: bool) -> bool:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .locks import open_private
+from .private_file import write_private
 
 
 def make_password(path: Path) -> None:
@@ -19,11 +19,10 @@ def make_password(path: Path) -> None:
     if path.exists():
         return
     fresh = path.with_suffix(".new")
-    with os.fdopen(open_private(fresh), "w", encoding="utf-8") as file:
-        if sys.platform == "win32":
-            # Before anything is in it: drop what the folder passes on, and let in this user alone.
-            user = os.environ["USERNAME"]
-            command = ["icacls", str(fresh), "/inheritance:r", "/grant:r", f"{user}:F"]
-            subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own arguments
-        file.write(secrets.token_urlsafe(32))
+    write_private(fresh, secrets.token_urlsafe(32))
+    if sys.platform == "win32":
+        # Drop what the folder passes on, and let in this user alone, before the password is used.
+        user = os.environ["USERNAME"]
+        command = ["icacls", str(fresh), "/inheritance:r", "/grant:r", f"{user}:F"]
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own arguments
     fresh.replace(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,8 @@ from .address import known_address, url_of
 from .error import EmbeddedError
 from .folder import FolderError, check
 from .layout import Layout
-from .locks import FileLock, is_held, is_held_exclusively, open_private
+from .locks import FileLock, is_held, is_held_exclusively
+from .private_file import write_private
 from .record import read_record
 from .server import EmbeddedPostgres
 from .wire import Health, health, peer_pid
@@ -94,7 +94,7 @@ def _request_stop(layout: Layout, deadline: float) -> None:
     try:
         if not boot.wait_exclusive(deadline):
             raise EmbeddedError(f"The embedded PostgreSQL is being started or stopped; see {layout.log}.")
-        os.close(open_private(layout.stop_request))
+        write_private(layout.stop_request, "")
         while is_held_exclusively(layout.supervisor_lock):
             if time.monotonic() > deadline:
                 raise EmbeddedError(f"The embedded PostgreSQL has not stopped yet; see {layout.log}.")

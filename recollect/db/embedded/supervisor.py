@@ -25,8 +25,9 @@ from .binaries import Binaries
 from .binaries_copy import runnable
 from .cluster import Cluster, ClusterError
 from .layout import PORT, Layout
-from .locks import FileLock, is_held, open_private
+from .locks import FileLock, is_held
 from .postmaster import Postmaster, rotate_log
+from .private_file import write_private
 from .record import Record, read_record, write_record
 from .wire import Connection, Health, ServerRefused, health, peer_pid
 
@@ -254,16 +255,11 @@ def main(arguments: list[str]) -> None:
         _write_errors_to(layout.supervisor_log)
         Supervisor(Path(base), binaries, float(grace), tcp=transport == "tcp").run()
     except (AccountError, ClusterError) as error:
-        _tell_client(layout, str(error))
+        write_private(layout.failure, str(error))
     except Exception as error:
         # The one boundary of this process: whatever it is, the waiting client must hear of it.
-        _tell_client(layout, f"{type(error).__name__}: {error}")
+        write_private(layout.failure, f"{type(error).__name__}: {error}")
         traceback.print_exc()
-
-
-def _tell_client(layout: Layout, text: str) -> None:
-    with os.fdopen(open_private(layout.failure), "w", encoding="utf-8") as failure:
-        failure.write(text)
 
 
 def _write_errors_to(log: Path) -> None:

@@ -95,3 +95,5 @@ def test_a_server_whose_folder_was_removed_goes_away(room: Path, eventually: Eve
         with contextlib.suppress(OSError):
             shutil.rmtree(home)
     eventually(lambda: not Path(f"/proc/{pid}").exists())
+    server.ensure()  # a living client gets a new one
+    assert status(home).clients
