@@ -1,0 +1,17 @@
+-- After the last downgrade: nothing of ours stays, except roles that something else still uses.
+DO $leave$
+DECLARE
+    role_name text;
+BEGIN
+    DROP TABLE recollect.schema_version;
+    DROP SCHEMA recollect;
+    FOREACH role_name IN ARRAY ARRAY['recollect_app', 'recollect_search'] LOOP
+        BEGIN
+            EXECUTE format('DROP ROLE IF EXISTS %I', role_name);
+        EXCEPTION
+            WHEN dependent_objects_still_exist OR insufficient_privilege OR object_in_use THEN
+                NULL; -- another database's, or not ours to drop
+        END;
+    END LOOP;
+END
+$leave$
