@@ -7,6 +7,7 @@ shown whole or not at all; only the newest one is cut to stubs where it alone is
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -190,6 +191,6 @@ def _text(window: ContextWindow, instructions: str | None, units: list[Unit], st
         lines.extend(text.render_message(message, stubs.get(message.seq)) for message in unit.messages)
         lines.extend(f"← call {text.one_line(call)}: no result was recorded" for call in unit.open_calls)
     fenced = text.fenced(
-        f'id="{window.conversation_id}" head={window.head}', "\n".join(lines) or "→ (no messages yet)"
+        f"id={json.dumps(window.conversation_id)}", "\n".join(lines) or "→ (no messages yet)"
     )
     return fenced if instructions is None else f"{instructions}\n\n{fenced}"

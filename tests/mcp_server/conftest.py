@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
@@ -73,12 +74,13 @@ async def conversation(call: Call) -> str:
 
 
 @pytest.fixture
-def start(database_url: str) -> Generator[Callable[..., StdioProcess]]:
+def start(database_url: str, tmp_path: Path) -> Generator[Callable[..., StdioProcess]]:
     """Starts `recollect` on the test's database; every process is gone at the end."""
     started: list[StdioProcess] = []
 
     def start(**environment: str) -> StdioProcess:
-        started.append(StdioProcess({"RECOLLECT_DATABASE_URL": database_url} | environment))
+        log = tmp_path / f"log-{len(started)}"
+        started.append(StdioProcess({"RECOLLECT_DATABASE_URL": database_url} | environment, log))
         return started[-1]
 
     yield start

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
 import subprocess
 import sys
-import tempfile
 import threading
 import time
+from pathlib import Path
 from typing import IO, Any
 
 ANSWER_LIMIT = 20.0
@@ -31,15 +32,16 @@ def environment(extra: dict[str, str]) -> dict[str, str]:
 class StdioProcess:
     """`recollect` as a client starts it; `command` replaces it."""
 
-    def __init__(self, settings: dict[str, str], command: list[str] | None = None) -> None:
-        self.errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed by discard)
-        self.process = subprocess.Popen(
-            command or [sys.executable, "-m", "recollect"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.errors,
-            env=environment(settings),
-        )
+    def __init__(self, settings: dict[str, str], log: Path, command: list[str] | None = None) -> None:
+        self._log = log
+        with log.open("wb") as errors:
+            self.process = subprocess.Popen(
+                command or [sys.executable, "-m", "recollect"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env=environment(settings),
+            )
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.input: IO[bytes] = self.process.stdin
@@ -87,20 +89,16 @@ class StdioProcess:
 
     def log(self) -> str:
         """What it wrote on standard error."""
-        self.errors.seek(0)
-        return self.errors.read().decode()
+        return self._log.read_text(encoding="utf-8")
 
     def discard(self) -> None:
         self.process.kill()
         self.process.wait()
         self._reader.join()
-        self.errors.close()
         assert self.process.stdout is not None
         self.process.stdout.close()
-        try:
+        with contextlib.suppress(BrokenPipeError):
             self.input.close()
-        except BrokenPipeError:
-            pass
 
     def _read(self, output: IO[bytes]) -> None:
         for line in output:

@@ -109,14 +109,13 @@ def test_it_ends_when_its_parent_is_killed_while_another_process_holds_the_pipes
         "subprocess.Popen([sys.executable, '-m', 'recollect'])\n"
         "time.sleep(600)\n"
     )
-    with open(os.devnull, "wb") as nothing:
-        parent = subprocess.Popen(
-            [sys.executable, str(starter)],
-            stdin=server_reads,
-            stdout=server_writes,
-            stderr=nothing,
-            env=environment({"RECOLLECT_DATABASE_URL": database_url}),
-        )
+    parent = subprocess.Popen(
+        [sys.executable, str(starter)],
+        stdin=server_reads,
+        stdout=server_writes,
+        stderr=subprocess.DEVNULL,
+        env=environment({"RECOLLECT_DATABASE_URL": database_url}),
+    )
     os.close(server_reads)
     os.close(server_writes)
     with os.fdopen(we_write, "wb", 0) as to_server, os.fdopen(we_read, "rb") as from_server:

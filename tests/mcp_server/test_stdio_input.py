@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,7 +104,7 @@ def test_lone_surrogates_in_a_request_are_stored_exactly(server: StdioProcess) -
 
 
 @pytest.fixture
-def noisy() -> Generator[StdioProcess]:
+def noisy(tmp_path: Path) -> Generator[StdioProcess]:
     """A server with a tool that prints, as does a program that it starts."""
     program = (
         "import os\n"
@@ -119,7 +120,7 @@ def noisy() -> Generator[StdioProcess]:
         "stdio.create_server = create_server\n"
         "stdio.main()\n"
     )
-    server = StdioProcess({}, [sys.executable, "-c", program])
+    server = StdioProcess({}, tmp_path / "log", [sys.executable, "-c", program])
     yield server
     server.discard()
 
