@@ -20,8 +20,10 @@ async def main(server):
             blocks = await tools[name].ainvoke(arguments)
             return "".join(block["text"] for block in blocks)
 
-        created = json.loads(await call("create_conversation", title="From LangChain"))
-        conversation = created["conversation_id"]
+        created = await call("create_conversation", title="From LangChain")
+        if not created.startswith("{"):
+            raise RuntimeError(created)  # LangChain gives the text of a failed call like any other
+        conversation = json.loads(created)["conversation_id"]
         await call("append_message", conversation_id=conversation, role="user", content=SAID)
         loaded = await call("load_context", conversation_id=conversation)
     print(json.dumps({"tools": sorted(tools), "conversation_id": conversation, "loaded": loaded}))
