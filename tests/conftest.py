@@ -49,6 +49,7 @@ def cluster() -> Generator[str]:
         return
     # A short path: a socket's may have no more than 107 bytes.
     with tempfile.TemporaryDirectory(prefix="rt", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)  # root's tests run PgBouncer under the server's account
         server = EmbeddedPostgres(Path(folder) / "home", grace_seconds=1)
         try:
             url = server.ensure()

@@ -45,9 +45,9 @@ def endpoint(certificates: tuple[Path, Path], database_url: str) -> Generator[st
         yield url
 
 
-async def encrypted(url: str) -> bool:
+async def encrypted(url: str, patience: float = 10) -> bool:
     db = await Database.open(
-        parse_url(url), pool_size=1, connect_timeout=0.5, statement_timeout=5, max_idle=60
+        parse_url(url), pool_size=1, connect_timeout=patience, statement_timeout=5, max_idle=60
     )
     try:
         await db.call("SELECT 1", repeatable=True)
@@ -105,6 +105,6 @@ async def test_an_endpoint_that_wants_encryption_or_has_none_is_unavailable(
     endpoint: str, database_url: str
 ) -> None:
     with pytest.raises(Unavailable):
-        await encrypted(f"{endpoint}?sslmode=disable")
+        await encrypted(f"{endpoint}?sslmode=disable", 0.5)
     with pgbouncer(programs()[0], database_url) as plain, pytest.raises(Unavailable, match="sslmode"):
-        await encrypted(f"{plain}?sslmode=require")
+        await encrypted(f"{plain}?sslmode=require", 0.5)
