@@ -20,7 +20,9 @@ from typing import Any
 import anyio
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
-from mcp.types import CallToolResult, TextContent
+from mcp.types import TextContent
+
+from recollect.models.errors import Unavailable
 
 DEMO_USER = "demo"
 BUDGET = re.compile(r"budget is ([\d.,]+ \w+)")
@@ -112,7 +114,8 @@ async def _play() -> None:
         print(f"  user    {said}")
         for message in reply:
             print(f"  {_styled('36', _shown(message))}")
-        print(f"  saved   #{saved['first_seq']} to #{saved['last_seq']}\n")
+        first, last = saved["first_seq"], saved["last_seq"]
+        print(f"  saved   #{first}" + f" to #{last}" * (last > first) + "\n")
     print("What the last process had loaded, as a model reads it:\n")
     print("\n".join(f"  {line}" for line in context.splitlines()))
 
@@ -132,14 +135,10 @@ def _server() -> StdioServerParameters:
 
 async def _call(agent: Client, tool: str, **arguments: object) -> str:
     result = await agent.call_tool(tool, arguments)
-    text = "".join(block.text for block in _blocks(result) if isinstance(block, TextContent))
+    text = "".join(block.text for block in result.content if isinstance(block, TextContent))
     if result.is_error:
-        raise RuntimeError(f"{tool}: {text}")
+        raise Unavailable(f"{tool}: {text}")
     return text
-
-
-def _blocks(result: CallToolResult) -> list[object]:
-    return list(result.content)
 
 
 def _says(text: str) -> dict[str, Any]:

@@ -28,8 +28,7 @@ async def connect(settings: Settings) -> AsyncGenerator[Database]:
     target = parse_url(settings.database_url.get_secret_value(), settings.pooler)
     db = await _open(settings, target)
     try:
-        async with db.system() as connection:
-            await check_ready(connection)
+        await _check(db)
         yield db
     finally:
         await db.close()
@@ -46,12 +45,11 @@ async def _embedded(settings: Settings) -> AsyncGenerator[Database]:
         target = await revive()
         db = await _open(settings, target, revive)
         try:
-            async with db.system() as connection:
-                try:
-                    await check_ready(connection)
-                except NotReady:
-                    await to_thread.run_sync(_migrate, target)
-                    await check_ready(connection)
+            try:
+                await _check(db)
+            except NotReady:
+                await to_thread.run_sync(_migrate, target)
+                await _check(db)
             yield db
         finally:
             await db.close()
@@ -70,6 +68,11 @@ async def _open(
         max_idle=settings.connection_max_idle,
         before_connect=before_connect,
     )
+
+
+async def _check(db: Database) -> None:
+    async with db.system() as connection:
+        await check_ready(connection)
 
 
 def _migrate(target: Target) -> None:

@@ -20,18 +20,31 @@ import asyncpg
 import pytest
 
 from recollect.history.history import History
+from tests.pgbouncer import MISSING, pgbouncer, programs
 
 PROCESSES = 8
 TASKS = 8
 APPENDS = 12
 
 
+@pytest.fixture(params=["direct", "pgbouncer"])
+def url_of_appenders(request: pytest.FixtureRequest, database_url: str) -> Generator[str]:
+    """Where the writers connect: to the server, or to a pooler in transaction mode."""
+    if request.param == "direct":
+        yield database_url
+        return
+    if not programs():
+        pytest.skip(MISSING)
+    with pgbouncer(programs()[0], database_url, default_pool_size=8) as url:
+        yield url
+
+
 @pytest.fixture
 def appenders(
-    database_url: str, conversation: str, tmp_path: Path
+    url_of_appenders: str, conversation: str, tmp_path: Path
 ) -> Generator[list[tuple[subprocess.Popen[bytes], Path]]]:
     started: list[tuple[subprocess.Popen[bytes], Path]] = []
-    environment = {**os.environ, "RECOLLECT_DATABASE_URL": database_url, "RECOLLECT_POOL_SIZE": "4"}
+    environment = {**os.environ, "RECOLLECT_DATABASE_URL": url_of_appenders, "RECOLLECT_POOL_SIZE": "4"}
     for number in range(PROCESSES):
         told = tmp_path / f"{number}.jsonl"
         with told.open("wb") as out:
