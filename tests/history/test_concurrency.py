@@ -88,10 +88,11 @@ async def test_64_writers_survive_killed_processes_and_backends(
     conversation: str,
 ) -> None:
     told = [path for _, path in appenders]
-    wait_until(lambda: acknowledged(told) > 100)
-    for process, _ in appenders[:2]:
+    for process, path in appenders[:2]:
+        wait_until(lambda path=path: acknowledged([path]) > 8)
+        assert process.poll() is None
         process.send_signal(signal.SIGKILL)
-    wait_until(lambda: acknowledged(told) > 200)
+    wait_until(lambda: acknowledged(told[2:]) > 100)
     connection = await asyncpg.connect(database_url)
     try:
         victims = await backends_of_appenders(connection)
