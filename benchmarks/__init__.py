@@ -1,0 +1,1 @@
+"""What Recollect costs, next to the least that it could cost: `make bench`."""

@@ -1,0 +1,47 @@
+"""docs/benchmarks.md, made from one run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.report import Row, markdown
+from benchmarks.surroundings import Surroundings
+
+DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+
+INTRODUCTION = """# What Recollect costs
+
+Written by `make bench ARGS=--write`: every figure below is from the one run described here.
+
+Each line compares Recollect with the least that the same could cost, measured in the same run,
+on the same database, in turns. A ratio is the median over the rounds of the quotient of both
+medians in a round; the range is that of the rounds.
+"""
+
+METHOD = """## How it is measured
+
+- The database is the embedded PostgreSQL that Recollect starts itself, with its ordinary settings,
+  on a fresh data folder. Recollect's verbs and the baseline have one connection each.
+- **Append** against bare asyncpg that begins a transaction, updates a counter, inserts a message and
+  commits, on two tables with nothing but their primary keys (`benchmarks/baseline.py`).
+- **Load** against bare asyncpg that selects the columns of the last 50 messages. A rendered context
+  does more than load; it is listed to inform.
+- **Tools** over stdio against the same SDK's server with a tool that does nothing, both called by
+  the SDK's client.
+- **Start** from the start of the process to the answer of `tools/list`, over bare pipes, against the
+  same empty server.
+- Growth is compared between conversations of 10 and of 10,000 messages, for the same number of
+  messages read or written.
+"""
+
+
+def document(rows: list[Row], surroundings: Surroundings) -> str:
+    """The whole page."""
+    missed = [row for row in rows if row.met is False]
+    verdict = (
+        f"Missed in this run: {'; '.join(row.what for row in missed)}."
+        if missed
+        else "Every bound is met in this run."
+    )
+    machine = "\n".join(f"- {line}" for line in surroundings.lines())
+    return f"{INTRODUCTION}\n{machine}\n\n{markdown(rows)}\n\n{verdict}\n\n{METHOD}"

@@ -1,0 +1,53 @@
+"""Tool calls over stdio, by the SDK's own client, against the SDK's server with an empty tool."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mcp import Client, StdioServerParameters
+from mcp.client.stdio import stdio_client
+
+from benchmarks.report import Row
+from benchmarks.rounds import Extent, Timing, take_turns
+from benchmarks.servers import BARE, RECOLLECT, environment
+from benchmarks.storage import TEXT, fill
+from recollect.history.history import History
+
+CONVERSATION = 1_000
+CALL_BOUND = 1.5
+
+
+async def measure_tool_calls(history: History, home: Path, extent: Extent) -> list[Row]:
+    """Each tool's call; `history` is that of the user whom the stdio server serves."""
+    read, written = await fill(history, CONVERSATION), await fill(history, CONVERSATION)
+    calls: dict[str, tuple[str, dict[str, Any]]] = {
+        "append_message": ("append_message", {"conversation_id": written, "role": "user", "content": TEXT}),
+        "load_context": ("load_context", {"conversation_id": read}),
+        "load_context, small budget": ("load_context", {"conversation_id": read, "max_tokens": 1_000}),
+        "list_messages": ("list_messages", {"conversation_id": read}),
+        "list_conversations": ("list_conversations", {}),
+    }
+    timings = {what: Timing() for what in calls}
+    nothing = Timing()
+    async with _client(BARE, home) as bare, _client(RECOLLECT, home) as recollect:
+        contenders = [(nothing, partial(_call, bare, "nothing", {}))]
+        contenders += [
+            (timings[what], partial(_call, recollect, tool, arguments))
+            for what, (tool, arguments) in calls.items()
+        ]
+        for _ in extent.count(extent.rounds):
+            await take_turns(contenders, extent.calls)
+    return [Row(f"{what} over stdio", "an empty tool", timings[what], nothing, CALL_BOUND) for what in calls]
+
+
+def _client(command: list[str], home: Path) -> Client:
+    return Client(
+        stdio_client(StdioServerParameters(command=command[0], args=command[1:], env=environment(home)))
+    )
+
+
+async def _call(client: Client, tool: str, arguments: dict[str, Any]) -> None:
+    result = await client.call_tool(tool, arguments)
+    assert not result.is_error, result
