@@ -8,16 +8,19 @@ are refused.
 from __future__ import annotations
 
 import ipaddress
+import signal
 import socket
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import anyio
 import uvicorn
+from mcp.server.sse import SseServerTransport
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from recollect.mcp_server.app import create_server
@@ -66,9 +69,13 @@ def create_http_app(
         transport_security=security,
         max_request_body_size=MAX_BODY,
     )
-    sse = server.sse_app(transport_security=security, max_request_body_size=MAX_BODY)
+    sse = SseServerTransport("/messages/", security_settings=security, max_request_body_size=MAX_BODY)
     return Starlette(
-        routes=[*streamable.routes, *sse.routes],
+        routes=[
+            *streamable.routes,
+            Route("/sse", endpoint=SseEndpoint(server, sse), methods=["GET"]),
+            Mount("/messages/", app=sse.handle_post_message),
+        ],
         # The SDK's SSE transport refuses too, but with an exception that fills the log.
         middleware=[Middleware(Guard, security=security)],
         # The lifespan of an application inside another never runs: this is streamable's.
@@ -114,8 +121,21 @@ async def serve(settings: Settings, host: str, port: int, listening: Callable[[s
                 backend.warm()
                 listening(f"http://{f'[{host}]' if ':' in host else host}:{actual_port}")
                 await ending.wait()
-                http.should_exit = True
+                # As uvicorn's own handler: SSE streams, which have no end, are told through it too.
+                http.handle_exit(signal.SIGTERM, None)
     return ending.code
+
+
+class SseEndpoint:
+    """The stream of an older client. The SDK's own endpoint answers a second time when it ends."""
+
+    def __init__(self, server: RecollectServer, transport: SseServerTransport) -> None:
+        self._server = server
+        self._transport = transport
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._transport.connect_sse(scope, receive, send) as (read, write):
+            await self._server.serve_streams(read, write)
 
 
 class Guard:

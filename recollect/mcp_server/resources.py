@@ -8,8 +8,9 @@ from urllib.parse import quote
 
 from mcp.server.mcpserver.exceptions import ResourceError
 from mcp.server.mcpserver.resources import ResourceSecurity
-from mcp.types import Annotations as ResourceAnnotations
+from mcp.shared.exceptions import MCPError
 from mcp.types import (
+    INVALID_PARAMS,
     Completion,
     CompletionArgument,
     CompletionContext,
@@ -18,10 +19,11 @@ from mcp.types import (
     Resource,
     ResourceTemplateReference,
 )
+from mcp.types import Annotations as ResourceAnnotations
 from pydantic import Field
 
 from recollect.mcp_server import render
-from recollect.mcp_server.boundary import explain_resource
+from recollect.mcp_server.boundary import explain, explain_resource
 from recollect.mcp_server.prompts import RESUME
 from recollect.mcp_server.server import RecollectServer
 from recollect.mcp_server.strict_tool import Reach
@@ -84,6 +86,8 @@ def add_resources(server: RecollectServer, reach: Reach) -> None:
             # Clients list resources when they connect: a database that is away must not fail that.
             logger.warning("conversations cannot be listed as resources: %s", error)
             return ListResourcesResult(resources=[])
+        except RecollectError as error:
+            raise MCPError(code=INVALID_PARAMS, message=explain(error)) from error
         return ListResourcesResult(
             resources=[_resource(conversation) for conversation in page.conversations],
             next_cursor=page.next_cursor,
@@ -100,7 +104,11 @@ def add_resources(server: RecollectServer, reach: Reach) -> None:
         asked = (ref.uri if isinstance(ref, ResourceTemplateReference) else ref.name, argument.name)
         if asked not in ((TEMPLATE, "id"), (RESUME, "conversation_id")):
             return None
-        return await _ids(reach, argument.value)
+        try:
+            return await _ids(reach, argument.value)
+        except RecollectError as error:
+            logger.warning("nothing can be completed: %s", error)
+            return None
 
 
 async def _ids(reach: Reach, typed: str) -> Completion:

@@ -1,0 +1,194 @@
+"""`recollect serve`: both transports in one application, for this machine alone."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import Client
+from mcp.client.sse import sse_client
+
+from recollect.mcp_server.http import PATIENCE
+from tests.mcp_server.conftest import text_of
+from tests.mcp_server.processes import INITIALIZE, environment
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+
+HEADERS = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+
+
+class HttpProcess:
+    """`recollect serve` on a free port."""
+
+    def __init__(self, settings: dict[str, str], log: Path) -> None:
+        self._log = log
+        with log.open("wb") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "recollect", "serve", "--port", "0"],
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                env=environment(settings),
+            )
+        limit = time.monotonic() + 20
+        while (found := re.search(r"at http://127\.0\.0\.1:(\d+)/mcp", self.log())) is None:
+            assert self.process.poll() is None, self.log()
+            assert time.monotonic() < limit, self.log()
+            time.sleep(0.02)
+        self.port = int(found[1])
+
+    def log(self) -> str:
+        return self._log.read_text(encoding="utf-8")
+
+    def post(self, body: bytes, **headers: str) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request("POST", "/mcp", body, HEADERS | headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def get(self, path: str, **headers: str) -> int:
+        """The status of a request, whose body is not read: that of /sse has no end."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request("GET", path, headers=headers)
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+
+Start = Callable[..., HttpProcess]
+
+
+@pytest.fixture
+def serve(database_url: str, tmp_path: Path) -> Generator[Start]:
+    started: list[HttpProcess] = []
+
+    def serve(**settings: str) -> HttpProcess:
+        log = tmp_path / f"log-{len(started)}"
+        started.append(HttpProcess({"RECOLLECT_DATABASE_URL": database_url} | settings, log))
+        return started[-1]
+
+    yield serve
+    for server in started:
+        server.process.kill()
+        server.process.wait()
+
+
+def request(method: str, params: dict[str, Any]) -> bytes:
+    return json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
+
+
+async def test_both_transports_serve_the_same_conversations(serve: Start) -> None:
+    address = f"http://127.0.0.1:{serve().port}"
+    async with Client(f"{address}/mcp") as client:
+        await client.call_tool("create_conversation", {"conversation_id": "talk"})
+        await client.call_tool(
+            "append_message", {"conversation_id": "talk", "role": "user", "content": "over HTTP"}
+        )
+    async with Client(sse_client(f"{address}/sse")) as client:
+        assert "over HTTP" in text_of(await client.call_tool("load_context", {"conversation_id": "talk"}))
+
+
+def test_foreign_hosts_and_origins_are_refused_on_every_path(serve: Start) -> None:
+    server = serve()
+    body = request("initialize", INITIALIZE)
+    own = (f"127.0.0.1:{server.port}", f"localhost:{server.port}", f"[::1]:{server.port}")
+    for host in own:
+        assert server.post(body, Host=host)[0] == 200
+        assert server.post(body, Host=host, Origin=f"http://{host}")[0] == 200
+    foreign = ("attacker.example", f"attacker.example:{server.port}", "127.0.0.1", "127.0.0.1:1", "localhost")
+    for host in foreign:
+        assert server.post(body, Host=host)[0] == 421, host
+        for path in ("/sse", "/mcp", "/messages/", "/"):
+            assert server.get(path, Host=host) == 421, (host, path)
+    for origin in (
+        "http://attacker.example",
+        "null",
+        "http://127.0.0.1:1",
+        f"https://localhost:{server.port}",
+    ):
+        assert server.post(body, Origin=origin)[0] == 403, origin
+        for path in ("/sse", "/mcp", "/messages/", "/"):
+            assert server.get(path, Origin=origin) == 403, (origin, path)
+    assert "Traceback" not in server.log()
+
+
+def test_a_message_of_almost_10_mb_with_escapes_is_taken_and_more_than_64_mb_are_not(serve: Start) -> None:
+    server = serve()
+    server.post(
+        request("tools/call", {"name": "create_conversation", "arguments": {"conversation_id": "talk"}})
+    )
+    content = "é" * 4_900_000  # 9.8 MB as UTF-8, 29.4 MB as JSON in ASCII
+    arguments = {"conversation_id": "talk", "role": "user", "content": content}
+    status, answer = server.post(request("tools/call", {"name": "append_message", "arguments": arguments}))
+    assert status == 200
+    assert json.loads(answer)["result"]["structuredContent"]["head"] == 1
+    assert server.post(b" " * (65 << 20))[0] == 413
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "example.org", ""])
+def test_anything_but_loopback_is_refused_with_a_reason(host: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "recollect", "serve", "--host", host],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        env=environment({}),
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("recollect: host: must be of this machine alone")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            [sys.executable, "-m", "recollect", "serve", "--port", port],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+            env=environment({}),
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"recollect: port {port} on 127.0.0.1 cannot be used")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_it_says_where_it_listens_and_how_clients_are_configured(serve: Start) -> None:
+    server = serve(RECOLLECT_USER_ID="alice")
+    address = f"http://127.0.0.1:{server.port}"
+    assert f"at {address}/mcp (older clients: {address}/sse) as the user 'alice'" in server.log()
+    assert f"claude mcp add --transport http recollect {address}/mcp" in server.log()
+
+
+@posix
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_it_ends_cleanly_on_a_signal_while_a_stream_is_open(
+    number: signal.Signals, code: int, serve: Start
+) -> None:
+    server = serve()
+    stream = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    stream.request("GET", "/sse")
+    assert stream.getresponse().status == 200
+    began = time.monotonic()
+    server.process.send_signal(number)
+    assert server.process.wait(10) == code
+    assert time.monotonic() - began < PATIENCE + 1
+    stream.close()
+    assert "Traceback" not in server.log()
