@@ -6,7 +6,7 @@ from functools import partial
 
 from benchmarks.baseline import Baseline
 from benchmarks.report import Row
-from benchmarks.rounds import Extent, Timing, take_turns
+from benchmarks.rounds import Extent, Timing, Work, take_turns
 from recollect.history.history import History
 from recollect.models.message import NewMessage
 
@@ -47,7 +47,7 @@ async def measure_appends(history: History, baseline: Baseline, extent: Extent) 
     message = NewMessage("user", TEXT)
     tokens = await _token_count(history)
     for _ in extent.count(extent.rounds):
-        contenders: list[tuple[Timing, partial[object]]] = []
+        contenders: list[tuple[Timing, Work]] = []
         for size in SIZES:
             id = await fill(history, size)
             await baseline.fill(id, size, TEXT, tokens)
@@ -73,7 +73,7 @@ async def measure_loads(history: History, baseline: Baseline, extent: Extent) ->
     ours = {(size, count): Timing() for size in SIZES for count in (50, SMALL)}
     windows = {size: Timing() for size in SIZES}
     theirs = {size: Timing() for size in SIZES}
-    contenders: list[tuple[Timing, partial[object]]] = []
+    contenders: list[tuple[Timing, Work]] = []
     for size, id in ids.items():
         contenders.append((ours[size, 50], partial(history.list_messages, id, limit=50)))
         contenders.append((theirs[size], partial(baseline.last, id, 50)))
