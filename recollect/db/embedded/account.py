@@ -18,6 +18,7 @@ if sys.platform != "win32":
     import pwd
 
 _NAMES = ("recollect", "postgres")
+_YES, _NO, _NOT_ALLOWED = 0, 1, 2
 
 
 class AccountError(Exception):
@@ -95,26 +96,34 @@ def become(account: Account) -> None:
         os.setgid(account.gid)
         os.setuid(account.uid)
     except OSError as error:
-        raise AccountError(
-            f"root may not switch to account {account.uid} here ({error.strerror}). Run Recollect as an"
-            " ordinary user, or set RECOLLECT_DATABASE_URL."
-        ) from error
+        raise _not_allowed(account) from error
+
+
+def _not_allowed(account: Account) -> AccountError:
+    return AccountError(
+        f"PostgreSQL cannot run as root, and root may not switch to account {account.uid} here. Run Recollect"
+        " as an ordinary user, allow root SETUID and SETGID, or set RECOLLECT_DATABASE_URL."
+    )
 
 
 def can_run(program: Path, account: Account) -> bool:
     """May this account run this program? Tried by a child that has become the account.
 
-    For single-threaded processes only: it forks.
+    For single-threaded processes only: it forks. Raises AccountError when root may not become it.
     """
     if sys.platform == "win32":
         return True
     child = os.fork()
     if child == 0:
-        allowed = False
+        answer = _NOT_ALLOWED
         try:
             become(account)
             # The folders too: PostgreSQL resolves its own path and reads ../share and ../lib.
-            allowed = os.access(program, os.X_OK) and os.access(program.resolve().parent.parent, os.R_OK)
+            runs = os.access(program, os.X_OK) and os.access(program.resolve().parent.parent, os.R_OK)
+            answer = _YES if runs else _NO
         finally:
-            os._exit(0 if allowed else 1)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+            os._exit(answer)
+    answer = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if answer == _NOT_ALLOWED:
+        raise _not_allowed(account)
+    return answer == _YES

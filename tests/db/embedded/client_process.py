@@ -38,7 +38,7 @@ class ClientProcess:
             group=uid,
             extra_groups=None if uid is None else [],
             cwd="/",
-            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path[1:]]), **environment},
         )
         self.pid = self._process.pid
 

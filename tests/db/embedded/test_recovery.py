@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,16 @@ def test_everything_killed_at_once_comes_back_with_its_data(home: Path, query: Q
     assert query(EmbeddedPostgres(home, grace_seconds=5).ensure(), "SELECT word FROM kept") == "ok"
 
 
-def test_after_a_reboot_a_reused_process_id_does_not_matter(home: Path, query: Query) -> None:
+@pytest.fixture
+def stranger(home: Path) -> Generator[int]:
+    """The process id of a living program that is no PostgreSQL, of the account that the server runs as."""
+    owner = (home / "postgres").stat().st_uid
+    with subprocess.Popen(["sleep", "60"], user=owner if os.geteuid() == 0 else None) as process:
+        yield process.pid
+        process.kill()
+
+
+def test_after_a_reboot_a_reused_process_id_does_not_matter(home: Path, query: Query, stranger: int) -> None:
     server = EmbeddedPostgres(home, grace_seconds=5)
     server.ensure()
     found = status(home)
@@ -96,7 +106,7 @@ def test_after_a_reboot_a_reused_process_id_does_not_matter(home: Path, query: Q
     stop(home)
     for path, text in left.items():
         lines = text.splitlines()
-        lines[0] = str(os.getpid())  # a living process, no PostgreSQL
+        lines[0] = str(stranger)
         path.write_text("\n".join(lines) + "\n")
     (found.folder / "run" / ".s.PGSQL.5432").touch()
     assert query(server.ensure(), "SELECT 1") == 1

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from recollect.db.embedded import EmbeddedPostgres, Status, status
-from tests.db.embedded.client_process import ClientProcess
+from tests.db.embedded.client_process import ROOT, ClientProcess
 
 pytestmark = pytest.mark.usefixtures("as_root")
 
@@ -140,3 +140,30 @@ def test_an_ordinary_user_runs_it_as_themselves(room: Path, monkeypatch: pytest.
         assert owners(found) == {NOBODY}
         os.kill(found.postmaster_pid or 0, 9)
         assert client.again().startswith("postgresql://")
+
+
+def test_a_server_of_another_container_is_shared_but_never_adopted(home: Path) -> None:
+    inside = [shutil.which("unshare") or "unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c"]
+    program = """
+import sys
+from pathlib import Path
+from recollect.db.embedded import EmbeddedError, EmbeddedPostgres
+try:
+    print(EmbeddedPostgres(Path(sys.argv[1])).ensure())
+except EmbeddedError as error:
+    print(error)
+"""
+
+    def in_container() -> str:
+        done = subprocess.run([*inside, program, home], capture_output=True, text=True, check=True, cwd=ROOT)
+        return done.stdout.strip()
+
+    if subprocess.run([*inside, ""], capture_output=True, check=False).returncode:
+        pytest.skip("needs process namespaces")
+    server = EmbeddedPostgres(home, grace_seconds=5)
+    assert in_container() == server.ensure()
+    found = status(home)
+    os.kill(found.supervisor_pid or 0, 9)
+    assert "runs in another container" in in_container()
+    server.ensure()  # here it can be adopted
+    assert status(home).postmaster_pid == found.postmaster_pid
