@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final, Literal
 
 import asyncpg
@@ -237,7 +238,8 @@ class History:
                 "expected_head", "is needed with on_conflict=branch: the head to branch from"
             )
         batch = prepare([new] if isinstance(new, NewMessage) else new, key, self._settings)
-        done = await messages.append(
+        send = partial(
+            messages.append,
             self._db,
             self._user,
             id,
@@ -246,6 +248,13 @@ class History:
             expected_head=expected_head,
             branch=on_conflict == "branch",
         )
+        try:
+            done = await send()
+        except asyncpg.UniqueViolationError as error:
+            if error.constraint_name != "message_key_idx":
+                raise
+            # The same append came twice at once, and the other one was first: its result is there now.
+            done = await send()
         if done.first_seq is not None and done.last_seq is not None and done.outcome != "key_reused":
             head = done.last_seq if done.head is None else done.head
             return Appended(

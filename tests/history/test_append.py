@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import anyio
 import asyncpg
 import pytest
 
@@ -74,6 +75,20 @@ async def test_a_retry_with_the_same_key_returns_the_first_result(history: Histo
     assert again.replayed
     assert (again.first_seq, again.last_seq, again.head) == (first.first_seq, first.last_seq, first.head)
     assert await texts(history, c) == ["a", "b", "later"]
+
+
+async def test_the_same_append_many_times_at_once_lands_once(history: History, c: str) -> None:
+    results: list[Appended] = []
+
+    async def send() -> None:
+        results.append(await history.append(c, [user("a"), user("b")], key="k"))
+
+    async with anyio.create_task_group() as group:
+        for _ in range(20):
+            group.start_soon(send)
+    assert {(result.first_seq, result.last_seq, result.head) for result in results} == {(1, 2, 2)}
+    assert sum(not result.replayed for result in results) == 1
+    assert await texts(history, c) == ["a", "b"]
 
 
 async def test_a_retry_is_recognised_although_the_head_it_expected_has_moved(

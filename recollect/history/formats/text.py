@@ -31,7 +31,11 @@ def fenced(attributes: str, body: str) -> str:
 
 def quoted(text: str) -> str:
     """Stored text, readable, with a backslash before lines that pose as ours."""
-    return _POSING.sub(r"\1\\", readable(text))
+    shown = readable(text)
+    # Most texts hold none of the marks; to find that out costs far less than to go through the lines.
+    if "[#" in shown or "→ " in shown or "← " in shown or "conversation" in shown:
+        return _POSING.sub(r"\1\\", shown)
+    return shown
 
 
 def render(messages: Iterable[Message]) -> str:
@@ -47,7 +51,7 @@ def header(message: Message) -> str:
     who = message.role if message.author is None else f"{message.role} {json.dumps(message.author)}"
     branch = "" if message.parent_seq == message.seq - 1 else f" after #{message.parent_seq}"
     at = message.occurred_at or message.created_at
-    return f"[#{message.seq} {who} {at:%Y-%m-%d %H:%M}{branch}]"
+    return f"[#{message.seq} {who} {at.isoformat(' ', 'minutes')[:16]}{branch}]"
 
 
 def _body(message: Message) -> str:
