@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -281,6 +282,26 @@ async def test_a_connection_that_died_unused_is_replaced_without_anybody_noticin
             assert await tx.fetchval("SELECT count(*) FROM app.note") == number + 1
 
 
+async def test_a_connection_that_died_a_moment_ago_is_noticed_before_anything_is_sent(
+    database_url: str, db: Database, note: None
+) -> None:
+    def kill_while_the_event_loop_is_blocked() -> None:
+        async def connect_and_kill() -> None:
+            connection = await asyncpg.connect(**parse_url(database_url).connect_args)
+            await kill(connection)
+            await connection.close()
+
+        thread = threading.Thread(target=lambda: asyncio.run(connect_and_kill()))
+        thread.start()
+        thread.join()
+
+    insert = "INSERT INTO app.note VALUES ($1) RETURNING id"
+    for number in range(5):
+        await asyncio.gather(*(db.call("SELECT pg_sleep(0.02)", repeatable=True) for _ in range(2)))
+        kill_while_the_event_loop_is_blocked()
+        assert await db.call(insert, number, repeatable=False) == [(number,)]
+
+
 async def test_a_call_that_broke_after_it_was_sent_is_repeated_only_if_that_is_safe(
     proxy: TcpProxy, admin: asyncpg.Connection
 ) -> None:
@@ -356,15 +377,19 @@ async def test_a_connection_that_hangs_ends_at_the_time_limit(proxy: TcpProxy) -
         assert await db.call("SELECT 1", repeatable=True) == [(1,)]
 
 
-async def test_a_slow_statement_is_stopped_by_the_server(database_url: str) -> None:
-    for pooler in ("auto", "none", "transaction"):
-        async with database(database_url, statement_timeout=0.2, pool_size=1, pooler=pooler) as db:
-            for _ in range(2):  # the first connection and a later one may get the limit differently
-                with pytest.raises(Unavailable, match="RECOLLECT_STATEMENT_TIMEOUT") as stopped:
-                    await db.call("SELECT pg_sleep(5)", repeatable=True)
-                server_side = isinstance(stopped.value.__cause__, asyncpg.QueryCanceledError)
-                assert server_side == (pooler != "transaction")
-                assert await db.call("SELECT 1", repeatable=True) == [(1,)]
+@pytest.mark.parametrize("pooler", ["auto", "none", "transaction"])
+async def test_a_slow_statement_is_stopped(database_url: str, pooler: str) -> None:
+    """By the server where it is ours alone, which is certain; else by the client."""
+    async with database(database_url, statement_timeout=0.2, pooler=pooler) as db:
+        await db.call("SELECT 1", repeatable=True)
+        # The first connection and the second may get the limit in different ways.
+        slow = [db.call("SELECT pg_sleep(5)", repeatable=True) for _ in range(2)]
+        for stopped in await asyncio.gather(*slow, return_exceptions=True):
+            assert isinstance(stopped, Unavailable)
+            assert "RECOLLECT_STATEMENT_TIMEOUT" in str(stopped)
+            by_server = isinstance(stopped.__cause__, asyncpg.QueryCanceledError)
+            assert by_server == (pooler != "transaction")
+        assert await db.call("SELECT 1", repeatable=True) == [(1,)]
 
 
 # --- The pool
@@ -391,6 +416,27 @@ async def test_a_cancelled_wait_loses_no_connection(database_url: str) -> None:
             results = await asyncio.gather(*waiting, return_exceptions=True)
             assert [(1,)] in results
         assert await asyncio.wait_for(db.call("SELECT 1", repeatable=True), 5) == [(1,)]
+
+
+async def test_who_waits_gets_the_place_of_a_connection_that_broke(
+    database_url: str, admin: asyncpg.Connection
+) -> None:
+    async with database(database_url, pool_size=1) as db:
+
+        async def hold() -> None:
+            async with db.read("alice") as tx:
+                waiting.extend(asyncio.create_task(db.call("SELECT 1", repeatable=False)) for _ in range(3))
+                await asyncio.sleep(0)
+                await kill(admin)
+                await tx.fetch("SELECT 1")
+
+        waiting: list[asyncio.Task[list[asyncpg.Record]]] = []
+        with pytest.raises(Unavailable):
+            await hold()
+        async with asyncio.timeout(5):
+            assert await asyncio.gather(*waiting) == [[(1,)]] * 3
+        await asyncio.gather(*(db.call("SELECT pg_sleep(0.05)", repeatable=True) for _ in range(4)))
+        assert await others(admin) == 1
 
 
 async def test_unused_connections_are_closed(database_url: str, admin: asyncpg.Connection) -> None:
