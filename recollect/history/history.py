@@ -35,7 +35,7 @@ from recollect.settings import Settings
 
 MAX_PAGE = 500
 MAX_ID_CHARS = 200
-MAX_KEY_CHARS = 255
+MAX_KEY_CHARS = 200
 MAX_INSTRUCTIONS_CHARS = 200_000
 MAX_ADDED_SHOWN = 20
 _ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -215,7 +215,7 @@ class History:
     ) -> Appended:
         """Append messages: all of them or none, side by side, in one round trip.
 
-        key:            idempotency key of this append, 1 to 255 characters. A retry with the same
+        key:            idempotency key of this append, 1 to 200 characters. A retry with the same
                         key and content returns the first result; with other content it is refused.
         expected_head:  the head that you know. If it moved: `reject` raises HeadMoved with what
                         was added, `branch` hangs the messages under the head that you know and

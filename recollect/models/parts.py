@@ -51,7 +51,10 @@ def readable(text: str) -> str:
 
 def storable(text: str) -> bool:
     """Whether PostgreSQL can store `text` exactly."""
-    return _UNSTORABLE.search(text) is None
+    try:
+        return b"\x00" not in text.encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        return False
 
 
 def check_storable(argument: str, value: str) -> None:

@@ -119,7 +119,7 @@ class Message(Table, table=True):
         CheckConstraint("seq > 0 AND parent_seq >= 0 AND parent_seq < seq", name="seq"),
         CheckConstraint("role IN ('system', 'developer', 'user', 'assistant', 'tool')", name="role"),
         CheckConstraint("token_count >= 0", name="token_count"),
-        CheckConstraint("char_length(key) BETWEEN 1 AND 255", name="key"),
+        CheckConstraint("char_length(key) BETWEEN 1 AND 200", name="key"),
         CheckConstraint("(key IS NULL) = (fingerprint IS NULL)", name="fingerprint"),
         Index(
             "message_key_idx",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime
 from typing import Any
 
@@ -223,8 +224,8 @@ async def test_nothing_is_appended_to_a_missing_conversation_or_one_in_the_trash
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ({"key": ""}, "key: must be a string of 1 to 255"),
-        ({"key": "k" * 256}, "key: is 256 characters long"),
+        ({"key": ""}, "key: must be a string of 1 to 200"),
+        ({"key": "k" * 201}, "key: is 201 characters long"),
         ({"key": "a\x00"}, "key: contains U"),
         ({"expected_head": -1}, "expected_head: must be an integer"),
         ({"expected_head": True}, "expected_head: must be an integer"),
@@ -253,3 +254,18 @@ async def test_limits_of_size_are_settings(settings: Settings) -> None:
             await history.append(c, [user("x")] * 3)
         with pytest.raises(InvalidArgument, match=r"messages\[0\]\.metadata: is 14 bytes"):
             await history.append(c, NewMessage("user", "x", metadata={"a": "bcdefg"}))
+
+
+async def test_the_longest_names_of_the_widest_characters_fit(store: Recollect) -> None:
+    # An index entry holds user, conversation and key, and may have 2,704 bytes; these do not compress.
+    letters = random.Random(1)
+
+    def name(length: int) -> str:
+        return "".join(chr(0x20000 + letters.randrange(40_000)) for _ in range(length))
+
+    history = store.for_user(name(255))
+    c = (await history.create(id=name(200))).id
+    key = name(200)
+    await history.append(c, user("a"), key=key)
+    assert (await history.append(c, user("a"), key=key)).replayed
+    assert [each.id for each in (await history.list()).conversations] == [c]

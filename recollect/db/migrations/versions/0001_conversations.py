@@ -124,7 +124,7 @@ def _create_tables() -> None:
             "role IN ('system', 'developer', 'user', 'assistant', 'tool')", name="message_role_check"
         ),
         sa.CheckConstraint("token_count >= 0", name="message_token_count_check"),
-        sa.CheckConstraint("char_length(key) BETWEEN 1 AND 255", name="message_key_check"),
+        sa.CheckConstraint("char_length(key) BETWEEN 1 AND 200", name="message_key_check"),
         sa.CheckConstraint("(key IS NULL) = (fingerprint IS NULL)", name="message_fingerprint_check"),
         schema=SCHEMA,
     )
