@@ -86,7 +86,7 @@ def _problem(row: asyncpg.Record) -> str | None:
     if row["unsafe_functions"]:
         return (
             f"The functions {row['unsafe_functions']} do not belong to {APP_ROLE}, so row security would not "
-            f"hold inside them. Have an administrator run, for each, ALTER FUNCTION recollect.… OWNER TO {APP_ROLE};"
+            f"hold inside them. Have an administrator run, for each: ALTER FUNCTION … OWNER TO {APP_ROLE};"
         )
     if not row["may_act"] or row["closed_functions"]:
         options = "" if row["server"] < 160000 else " WITH SET TRUE, INHERIT TRUE"
