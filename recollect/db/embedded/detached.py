@@ -15,4 +15,4 @@ if __name__ == "__main__":
     package = ModuleType("recollect_embedded")
     package.__path__ = [str(Path(__file__).parent)]
     sys.modules[package.__name__] = package
-    importlib.import_module("recollect_embedded.supervisor").main(sys.argv[1:])
+    importlib.import_module("recollect_embedded.entry").main(sys.argv[1:])

@@ -2,8 +2,8 @@
 
 It belongs to no client: it has its own session and none of their files, so any client may be
 killed. It may be killed itself: the next client starts another, which adopts the running server.
-It imports the standard library and its siblings only, and starts in tens of milliseconds. All
-imports stand at the top: after root has become another account, Python's own files may be out of reach.
+It imports the standard library and its siblings only. All imports stand at the top: after root has
+become another account, Python's own files may be out of reach.
 """
 
 from __future__ import annotations
@@ -15,19 +15,15 @@ import signal
 import socket
 import sys
 import time
-import traceback
 from pathlib import Path
 
-from .account import Account, AccountError, become, is_root
 from .address import Address
 from .alias import forget_alias, keep_alias
 from .binaries import Binaries
-from .binaries_copy import runnable
 from .cluster import Cluster, ClusterError
 from .layout import PORT, Layout
 from .locks import FileLock, is_held
-from .postmaster import Postmaster, rotate_log
-from .private_file import write_private
+from .postmaster import Postmaster
 from .record import Record, read_record, write_record
 from .wire import Connection, Health, ServerRefused, health, peer_pid
 
@@ -224,49 +220,6 @@ class Supervisor:
                 port=postmaster.address.port,
             ),
         )
-
-
-def main(arguments: list[str]) -> None:
-    """Become the supervisor. Arguments: base folder, binaries' folder, version, bundled (0 or 1),
-    grace in seconds, transport (`socket` or `tcp`). Returns at once when there is one already.
-    """
-    base, folder, version, bundled, grace, transport = arguments
-    os.chdir(base)
-    os.umask(0o077)
-    layout = Layout(Path())
-    lock = FileLock(layout.supervisor_lock)
-    # Somebody who only asks whether it is held has it for an instant: worth another try.
-    if not lock.wait_exclusive(time.monotonic() + 0.5):
-        return
-    if transport == "socket":
-        # What the last one wrote: a client waits for the new one. (A port has to be known, though.)
-        layout.record.unlink(missing_ok=True)
-    if sys.platform != "win32":
-        if os.fork() != 0:
-            os._exit(0)  # the client waits for this; the child holds the lock
-        os.setsid()
-    try:
-        binaries = Binaries(Path(folder), version, bundled=bundled == "1")
-        if is_root():
-            owner = Path().stat()
-            account = Account(owner.st_uid, owner.st_gid)
-            binaries = runnable(binaries, account, Path(base))
-            become(account)
-        _write_errors_to(layout.supervisor_log)
-        Supervisor(Path(base), binaries, float(grace), tcp=transport == "tcp").run()
-    except (AccountError, ClusterError) as error:
-        write_private(layout.failure, str(error))
-    except Exception as error:
-        # The one boundary of this process: whatever it is, the waiting client must hear of it.
-        write_private(layout.failure, f"{type(error).__name__}: {error}")
-        traceback.print_exc()
-
-
-def _write_errors_to(log: Path) -> None:
-    rotate_log(log, 100_000)
-    fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.dup2(fd, 2)
-    os.close(fd)
 
 
 def _sessions(address: Address) -> int:
