@@ -7,11 +7,11 @@ only the slices of `read_message` are pieces of one.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from recollect.mcp_server.answer import compact_json, without_nulls
-from recollect.mcp_server.render import MAX_CHARS
+from recollect.mcp_server.render import MAX_CHARS, more
 from recollect.models.message import ContextWindow, Message, MessagePage
 
 
@@ -45,18 +45,17 @@ def message(message: Message) -> str:
     )
 
 
-def page(page: MessagePage, shown: Sequence[Message]) -> str:
-    seqs = [message.seq for message in shown]
-    every = [message.seq for message in page.messages]
+def page(page: MessagePage, shown: Mapping[int, str]) -> str:
+    """Some messages of a page, as JSON, by seq."""
+    more_before, more_after = more(page, shown)
     tail = {
         "conversation_id": page.conversation_id,
         "head": page.head,
         "last_seq": page.last_seq,
-        "more_before": page.more_before or bool(seqs and min(seqs) > min(every)),
-        "more_after": page.more_after or bool(seqs and max(seqs) < max(every)),
+        "more_before": more_before,
+        "more_after": more_after,
     }
-    messages = ",".join(message(one) for one in shown)
-    return f'{{"messages":[{messages}],{compact_json(tail)[1:]}'
+    return f'{{"messages":[{",".join(shown.values())}],{compact_json(tail)[1:]}'
 
 
 def slice_of(message: Message, offset: int, limit: int) -> str:

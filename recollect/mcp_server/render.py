@@ -7,7 +7,7 @@ text that could pose as one of ours. What this module adds stands outside of the
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from recollect.history.formats import text
 from recollect.history.tokens import estimate
@@ -28,24 +28,45 @@ MAX_ADDED_CHARS = 300
 MAX_ADDED = 10
 
 
-def page(page: MessagePage, shown: Sequence[Message], cut_at: int) -> str:
-    """Some messages of a page, and the calls that give the rest."""
-    blocks = "\n".join(block(message, cut_at) for message in shown)
-    body = text.fenced(f"id={attribute(page.conversation_id)}", blocks or "→ (no messages here)")
-    return f"{NOTICE}\n{body}\n{rest_of(page, shown)}"
-
-
-def rest_of(page: MessagePage, shown: Sequence[Message]) -> str:
-    """The head, and which calls show what is not shown."""
-    seqs = [message.seq for message in shown]
+def page(page: MessagePage, shown: Mapping[int, str]) -> str:
+    """Some messages of a page, rendered, by seq; and the calls that give the rest."""
+    body = text.fenced(
+        f"id={attribute(page.conversation_id)}", "\n".join(shown.values()) or "→ (no messages here)"
+    )
     steps = [f"Head: {page.head}."]
-    if seqs and (page.more_before or min(seqs) > min(message.seq for message in page.messages)):
-        steps.append(f"Earlier ones: before={min(seqs)}.")
-    if seqs and (page.more_after or max(seqs) < max(message.seq for message in page.messages)):
-        steps.append(f"Later ones: after={max(seqs)}.")
-    if not seqs and page.last_seq:
+    more_before, more_after = more(page, shown)
+    if more_before:
+        steps.append(f"Earlier ones: before={min(shown)}.")
+    if more_after:
+        steps.append(f"Later ones: after={max(shown)}.")
+    if not shown and page.last_seq:
         steps.append(f"Messages 1 to {page.last_seq} exist.")
-    return " ".join(steps)
+    return f"{NOTICE}\n{body}\n{' '.join(steps)}"
+
+
+def more(page: MessagePage, shown: Mapping[int, str]) -> tuple[bool, bool]:
+    """Whether there are messages before and after those of the page that are shown."""
+    if not shown:
+        return False, False
+    found = [message.seq for message in page.messages]
+    return page.more_before or min(shown) > min(found), page.more_after or max(shown) < max(found)
+
+
+def what_fits(
+    page: MessagePage, ranked: Sequence[Message], rendered: Callable[[Message], str]
+) -> dict[int, str]:
+    """Of a page's messages, ranked by what matters most, as many as one answer holds (at least one),
+    rendered, in the order of the page."""
+    kept: dict[int, str] = {}
+    tokens = chars = 0
+    for message in ranked:
+        block = rendered(message)
+        tokens += estimate(block)
+        chars += len(block)
+        if kept and (tokens > MAX_TOKENS or chars > MAX_CHARS):
+            break
+        kept[message.seq] = block
+    return {message.seq: kept[message.seq] for message in page.messages if message.seq in kept}
 
 
 def block(message: Message, cut_at: int) -> str:
@@ -64,15 +85,19 @@ def block(message: Message, cut_at: int) -> str:
     return f"{_fitting(rendered[:limit])}…\n→ (cut; read_message seq={message.seq} format=json has all of it)"
 
 
-def slice_of(part: MessageSlice) -> str:
+def slice_of(part: MessageSlice, max_tokens: int | None) -> str:
+    """A slice of a message's text, of at most so many tokens; all its parts where they fit."""
     message = part.message
-    body = text.fenced(
-        f"id={attribute(part.conversation_id)}", f"{text.header(message)}\n{text.quoted(part.text)}"
-    )
-    end = part.offset + len(part.text)
-    more = "" if part.next_offset is None else f" More: offset={part.next_offset}."
+    words = part.text if max_tokens is None else _fitting(part.text, max_tokens)
+    end = part.offset + len(words)
+    shown = f"{text.header(message)}\n{text.quoted(words)}"
+    if message.stored_parts is not None and len(words) == part.total_chars:
+        whole = text.render_message(message)
+        shown = whole if max_tokens is None or estimate(whole) <= max_tokens else shown
+    body = text.fenced(f"id={attribute(part.conversation_id)}", shown)
+    rest = f" More: offset={end}." if end < part.total_chars else ""
     kinds = "" if message.stored_parts is None else _kinds(message)
-    return f"{NOTICE}\n{body}\nCharacters {part.offset} to {end} of {part.total_chars}.{more}{kinds}"
+    return f"{NOTICE}\n{body}\nCharacters {part.offset} to {end} of {part.total_chars}.{rest}{kinds}"
 
 
 def window(window: ContextWindow) -> str:
@@ -108,21 +133,10 @@ def attribute(value: str) -> str:
     return json.dumps(value).replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def fitting(blocks: Sequence[str]) -> int:
-    """How many blocks, from the first on, one page holds; at least one if there is one."""
-    tokens = chars = 0
-    for count, rendered in enumerate(blocks):
-        tokens += estimate(rendered)
-        chars += len(rendered)
-        if count and (tokens > MAX_TOKENS or chars > MAX_CHARS):
-            return count
-    return len(blocks)
-
-
-def _fitting(words: str) -> str:
-    """The start of `words` that takes at most half of a page."""
-    while (tokens := estimate(words)) > MAX_TOKENS // 2:
-        words = words[: len(words) * (MAX_TOKENS // 2) // tokens]
+def _fitting(words: str, max_tokens: int = MAX_TOKENS // 2) -> str:
+    """The start of `words` that takes at most so many tokens."""
+    while (tokens := estimate(words)) > max_tokens:
+        words = words[: len(words) * max_tokens // tokens]
     return words
 
 

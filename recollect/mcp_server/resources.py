@@ -29,7 +29,6 @@ from recollect.mcp_server.server import RecollectServer
 from recollect.mcp_server.strict_tool import Reach
 from recollect.models.conversation import Conversation
 from recollect.models.errors import NotReady, RecollectError, Unavailable
-from recollect.models.message import Message
 
 CONVERSATIONS = "recollect://conversations"
 TEMPLATE = "recollect://conversations/{id}{?before}"
@@ -75,9 +74,8 @@ def add_resources(server: RecollectServer, reach: Reach) -> None:
         except RecollectError as error:
             raise explain_resource(error) from error
         newest_first = sorted(page.messages, key=lambda message: -message.seq)
-        fitting = render.fitting([render.block(message, CUT_AT) for message in newest_first])
-        shown: list[Message] = newest_first[:fitting][::-1]
-        return render.page(page, shown, CUT_AT)
+        shown = render.what_fits(page, newest_first, lambda message: render.block(message, CUT_AT))
+        return render.page(page, shown)
 
     async def list_page(cursor: str | None) -> ListResourcesResult:
         try:

@@ -144,6 +144,18 @@ async def test_a_cut_message_names_the_call_that_shows_the_rest(call: Call, conv
     assert "Characters 600 to 700 of 12000. More: offset=700." in rest
 
 
+async def test_one_slice_of_a_message_is_small_unless_more_is_asked_for(
+    call: Call, conversation: str
+) -> None:
+    words = "漢字" * 20_000
+    await call("append_message", conversation_id=conversation, role="user", content=words)
+    text = await call("read_message", conversation_id=conversation, seq=1)
+    assert 8_000 < estimate(text) < 10_000
+    offset = int(text.rsplit("offset=", 1)[1].rstrip("."))
+    rest = await call("read_message", conversation_id=conversation, seq=1, offset=offset, limit=50_000)
+    assert words[:offset] + rest.splitlines()[3] == words
+
+
 async def test_a_message_of_parts_is_shown_with_its_calls_and_comes_back_exactly(
     call: Call, conversation: str
 ) -> None:

@@ -13,6 +13,9 @@ from recollect.mcp_server.tools.parameters import ConversationId
 from recollect.models.message import Message
 
 CONCISE_CHARS = 600
+CONCISE_FETCH = 2_000
+"""Characters fetched of a message that is shown cut: those with larger parts come without parts."""
+
 FULL_CHARS = 12_000
 
 
@@ -43,16 +46,13 @@ async def list_messages(
         around=around,
         limit=limit,
         order=order,
-        max_chars=FULL_CHARS if format == "text" else None,
+        max_chars=None if format == "json" else CONCISE_FETCH if detail == "concise" else FULL_CHARS,
     )
     # What matters most comes first, and the page holds as much of that as fits.
     ranked = sorted(page.messages, key=lambda message: _distance(message, after, around))
-    blocks = [
-        render.block(message, cut_at) if format == "text" else exact.message(message) for message in ranked
-    ]
-    kept = {message.seq for message in ranked[: render.fitting(blocks)]}
-    shown = [message for message in page.messages if message.seq in kept]
-    return render.page(page, shown, cut_at) if format == "text" else exact.page(page, shown)
+    if format == "json":
+        return exact.page(page, render.what_fits(page, ranked, exact.message))
+    return render.page(page, render.what_fits(page, ranked, lambda message: render.block(message, cut_at)))
 
 
 def _distance(message: Message, after: int | None, around: int | None) -> int:
