@@ -1,0 +1,130 @@
+"""Where a statement forgets its user, row security hides the others' rows all the same."""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+
+import asyncpg
+import pytest
+
+from recollect.db import sql
+from recollect.db.schema import TABLES
+from recollect.db.sql import FUNCTIONS, load
+from tests.isolation.people import rows_of
+from tests.isolation.rows import Connection, undone
+
+_APPEND = """SELECT outcome FROM recollect.append_v1(
+    $1, $2, '{user}', '{NULL}', '{x}', '{NULL}', '{1}', '{NULL}', '{NULL}', %s
+) WHERE outcome <> 'missing'"""
+
+CALLS = {
+    "append_v1": _APPEND % "NULL, NULL, NULL, false",
+    "append_v1 with a key": _APPEND % "'key', '\\x00', NULL, false",
+    "append_v1 onto a branch": _APPEND % "NULL, NULL, 1, true",
+    "messages_v1": "SELECT seq FROM recollect.messages_v1($1, $2, 0, 100, 100, false, NULL)",
+    "messages_v1 from the end": "SELECT seq FROM recollect.messages_v1($1, $2, 0, 100, 100, true, 1)",
+    "window_v1": "SELECT seq FROM recollect.window_v1($1, $2, 1000, 100)",
+}
+"""Calls of every function for the user $1 and the conversation $2; no row where it is not theirs."""
+
+STATEMENTS = {
+    "get_conversation": (),
+    "list_conversations": (False, None, None, None, None, None, None, 100),
+    "update_conversation": (True, "taken", True, "taken", None, True, True),
+    "trash_conversation": (True,),
+}
+"""The arguments of every other statement, after those that name the conversation."""
+
+
+@pytest.fixture(scope="module")
+async def hers(admin: Connection) -> Connection:
+    """A superuser's connection to a database in which only alice has a conversation, "talk"."""
+    await admin.execute(
+        """INSERT INTO recollect.conversation (user_id, id, last_seq, head_seq, message_count)
+        VALUES ('alice', 'talk', 2, 2, 2);
+        INSERT INTO recollect.message
+            (user_id, conversation_id, seq, parent_seq, token_count, role, text, key, fingerprint)
+        VALUES ('alice', 'talk', 1, 0, 1, 'user', 'secret', 'key', '\\x00'),
+               ('alice', 'talk', 2, 1, 1, 'user', 'secret', NULL, NULL)"""
+    )
+    return admin
+
+
+def without_user(source: str) -> str:
+    """SQL whose conditions on the user are gone; the parameter keeps its type."""
+    stripped = re.sub(r"\b(?:[cm]\.)?user_id = (p_user|\$1)\b", r"\1::text IS NOT NULL", source)
+    assert stripped != source
+    assert not re.search("user_id = ", stripped)
+    return stripped
+
+
+async def forget_user(connection: Connection, function: str) -> None:
+    """Replace a function by one that forgets its user; its owner stays."""
+    await connection.execute(
+        without_user(load(function)).replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)
+    )
+
+
+async def unlock(connection: Connection) -> None:
+    for table in TABLES:
+        await connection.execute(f"ALTER TABLE recollect.{table} DISABLE ROW LEVEL SECURITY")
+
+
+def test_every_function_and_every_statement_is_tried() -> None:
+    assert {call.split()[0] for call in CALLS} == set(FUNCTIONS)
+    files = {file.name.removesuffix(".sql") for file in resources.files(sql).iterdir()}
+    assert {*FUNCTIONS, *STATEMENTS} == {
+        name for name in files if not name.startswith("__") and "user_id = " in load(name)
+    }
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_a_function_that_forgets_its_user_still_shows_and_changes_nothing(
+    hers: Connection, call: str
+) -> None:
+    function = call.split()[0]
+    before = await rows_of(hers, "alice")
+    async with undone(hers):
+        await forget_user(hers, function)
+        assert await hers.fetch(CALLS[call], "bob", "talk") == []
+        assert await rows_of(hers, "alice") == before
+        assert await hers.fetch(CALLS[call], "alice", "talk") != []
+    # The same without row security: the lock is what held.
+    async with undone(hers):
+        await unlock(hers)
+        assert await hers.fetch(CALLS[call], "bob", "talk") == []
+        await forget_user(hers, function)
+        assert await reached(hers, CALLS[call])
+
+
+async def reached(connection: Connection, call: str) -> bool:
+    """Whether bob's call finds alice's conversation: rows, or an attempt to write there."""
+    try:
+        return await connection.fetch(call, "bob", "talk") != []
+    except asyncpg.ForeignKeyViolationError:
+        return True
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+async def test_a_statement_that_forgets_its_user_still_shows_and_changes_nothing(
+    hers: Connection, name: str
+) -> None:
+    statement = without_user(load(name))
+    before = await rows_of(hers, "alice")
+
+    async def found_by(user: str) -> int:
+        await hers.execute("SET LOCAL ROLE recollect_app")
+        await hers.execute("SELECT set_config('recollect.user_id', $1, true)", user)
+        named = () if name == "list_conversations" else ("talk",)
+        found = len(await hers.fetch(statement, user, *named, *STATEMENTS[name]))
+        await hers.execute("SET LOCAL ROLE NONE")
+        return found
+
+    async with undone(hers):
+        assert await found_by("bob") == 0
+        assert await rows_of(hers, "alice") == before
+        assert await found_by("alice") == 1
+    async with undone(hers):
+        await unlock(hers)
+        assert await found_by("bob") == 1

@@ -1,0 +1,158 @@
+"""Every verb as another user: finds nothing, changes nothing, says what it says of what is not there."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import pytest
+
+from recollect.history.history import History
+from recollect.history.store import Recollect
+from recollect.models.errors import InvalidArgument, RecollectError
+from recollect.models.message import NewMessage
+from tests.isolation.people import SECRET, Pair, Thing, rows_of, told
+
+
+@dataclass(frozen=True)
+class Row:
+    """A call of a verb with all that one may know of somebody's conversation."""
+
+    verb: str
+    arguments: Callable[[Thing], dict[str, Any]]
+
+
+MATRIX = (
+    Row("create", lambda its: {"id": its.id, "title": its.title, "instructions": "x", "metadata": {}}),
+    Row("get", lambda its: {"id": its.id}),
+    Row("list", lambda its: {"title": its.title, "archived": None}),
+    Row("list", lambda its: {"title": its.title, "trash": True}),
+    Row("list", lambda its: {"metadata": its.metadata, "pinned": False}),
+    Row("list", lambda its: {"cursor": its.cursor, "limit": 1}),
+    Row("list", lambda its: {"cursor": its.cursor, "limit": 100}),
+    Row("update", lambda its: {"id": its.id, "title": "taken"}),
+    Row("update", lambda its: {"id": its.id, "title": None, "instructions": None}),
+    Row("update", lambda its: {"id": its.id, "metadata": {"taken": True}}),
+    Row("update", lambda its: {"id": its.id, "pinned": True, "archived": True}),
+    Row("delete", lambda its: {"id": its.id}),
+    Row("restore", lambda its: {"id": its.id}),
+    Row("purge", lambda its: {"id": its.id}),
+    Row("erase_user", lambda its: {}),
+    Row("append", lambda its: {"id": its.id, "new": NewMessage("user", "x")}),
+    Row("append", lambda its: {"id": its.id, "new": [NewMessage("user", "x")] * 2, "key": its.key}),
+    Row("append", lambda its: {"id": its.id, "new": NewMessage("user", "x"), "expected_head": 3}),
+    Row("append", lambda its: {"id": its.id, "new": NewMessage("user", "x"), "expected_head": 1}),
+    Row(
+        "append",
+        lambda its: {
+            "id": its.id,
+            "new": NewMessage("user", "x"),
+            "expected_head": 1,
+            "on_conflict": "branch",
+        },
+    ),
+    Row("list_messages", lambda its: {"id": its.id}),
+    Row("list_messages", lambda its: {"id": its.id, "before": 3, "limit": 1, "order": "desc"}),
+    Row("list_messages", lambda its: {"id": its.id, "after": 1, "max_chars": 10}),
+    Row("list_messages", lambda its: {"id": its.id, "around": 2}),
+    Row("read_message", lambda its: {"id": its.id, "seq": 1}),
+    Row("read_message", lambda its: {"id": its.id, "seq": 99, "offset": 1, "limit": 5}),
+    Row("context", lambda its: {"id": its.id}),
+    Row("context", lambda its: {"id": its.id, "max_tokens": 50, "format": "openai"}),
+)
+
+
+def name_of(row: Row) -> str:
+    return f"{row.verb}({', '.join(row.arguments(Thing('', '', '', {})))})"
+
+
+@pytest.fixture(params=MATRIX, ids=name_of)
+def row(request: pytest.FixtureRequest) -> Row:
+    return request.param
+
+
+async def run(history: History, row: Row, thing: Thing) -> str:
+    """What the verb answers or raises, as text without the names that were asked for."""
+    try:
+        answer: object = await getattr(history, row.verb)(**row.arguments(thing))
+    except RecollectError as error:
+        answer = (type(error).__name__, str(error), vars(error))
+    return told(answer, thing)
+
+
+def verbs() -> dict[str, set[str]]:
+    """The verbs of a history, and the names of their arguments."""
+    return {
+        name: set(inspect.signature(member).parameters) - {"self"}
+        for name, member in vars(History).items()
+        if inspect.isroutine(member) and not name.startswith("_")
+    }
+
+
+def test_every_verb_and_every_argument_of_it_stands_in_the_matrix() -> None:
+    tried: dict[str, set[str]] = {}
+    for row in MATRIX:
+        tried.setdefault(row.verb, set()).update(row.arguments(Thing("", "", "", {})))
+    assert tried == verbs()
+
+
+async def test_another_user_s_conversation_is_one_that_does_not_exist(
+    admin: asyncpg.Connection[asyncpg.Record], pair: Pair, row: Row
+) -> None:
+    before = await rows_of(admin, pair.alice.user_id)
+    foreign = await run(pair.bob, row, pair.hers)
+    assert await rows_of(admin, pair.alice.user_id) == before
+    assert SECRET not in foreign
+    if row.verb == "erase_user":
+        assert foreign == "Erased(conversations=1, messages=3, summaries=0)"
+        return
+    assert foreign == await run(pair.bob, row, pair.nobodys)
+
+
+async def test_two_users_may_use_the_same_id_and_the_same_key(
+    admin: asyncpg.Connection[asyncpg.Record], pair: Pair, row: Row
+) -> None:
+    await pair.bob.create(id=pair.hers.id, title=pair.hers.title)
+    his = await pair.bob.append(
+        pair.hers.id, [NewMessage("user", "a"), NewMessage("user", "b")], key=pair.hers.key
+    )
+    assert (his.first_seq, his.last_seq, his.replayed) == (1, 2, False)
+    before = await rows_of(admin, pair.alice.user_id)
+    assert SECRET not in await run(pair.bob, row, pair.hers)
+    assert await rows_of(admin, pair.alice.user_id) == before
+
+
+async def test_the_owner_gets_other_answers(pair: Pair, row: Row) -> None:
+    """Without this, a matrix of calls that always fail would pass."""
+    if row.verb == "erase_user":
+        pytest.skip("it has no argument to get wrong")
+    assert await run(pair.alice, row, pair.hers) != await run(pair.alice, row, pair.nobodys)
+
+
+async def test_a_key_of_another_user_replays_nothing(pair: Pair) -> None:
+    mine = (await pair.bob.create()).id
+    first = await pair.bob.append(mine, NewMessage("user", "other content"), key=pair.hers.key)
+    assert (first.first_seq, first.replayed) == (1, False)
+
+
+SIMILAR = ("{} ", " {}", "{}\u200b", "{}'; --", "{}\\", "{}\\'", "{}\n", "%", "_", "*", "{}.{}", "$user")
+
+
+async def test_users_with_similar_names_are_different_users(shared_store: Recollect, pair: Pair) -> None:
+    alice = pair.alice.user_id
+    for name in (alice.upper(), "alice", *(form.format(alice, alice) for form in SIMILAR)):
+        other = shared_store.for_user(name)
+        assert (await other.list(archived=None)).conversations == []
+        await other.create(id=pair.hers.id)
+        assert [one.message_count for one in (await other.list()).conversations] == [0]
+        assert (await other.erase_user()).conversations == 1
+    assert (await pair.alice.get(pair.hers.id)).message_count == 3
+
+
+@pytest.mark.parametrize("name", ["", "\x00", "a\ud800", "a" * 256])
+def test_a_name_that_cannot_be_told_from_others_is_no_user(shared_store: Recollect, name: str) -> None:
+    with pytest.raises(InvalidArgument, match="user_id"):
+        shared_store.for_user(name)
