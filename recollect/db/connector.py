@@ -82,7 +82,7 @@ class Connection(BareConnection):
         if statement is None:
             if len(self._statements) >= STATEMENTS:
                 self._statements.clear()
-            statement = self._statements[query] = await self.prepare(query)
+            statement = self._statements[query] = await self.prepare(query, name="")
         return statement
 
     async def hung_up(self) -> bool:

@@ -25,6 +25,9 @@ from recollect.models.errors import Unavailable
 SETTLE_SECONDS = 5.0
 """How long an interrupted statement may take to stop; then its connection is closed."""
 
+FAREWELL_SECONDS = 1.0
+"""How long the server may take to acknowledge that an unused connection closes."""
+
 CLOSED = "Recollect is shutting down; nothing was done."
 
 
@@ -151,7 +154,8 @@ class Pool:
         deadline = time.monotonic() + timeout
         idle, self._free = self._free, []
         self._all.difference_update(idle)
-        await asyncio.gather(*(c.close(timeout=timeout) for c in idle), return_exceptions=True)
+        farewell = min(timeout, FAREWELL_SECONDS)
+        await asyncio.gather(*(c.close(timeout=farewell) for c in idle), return_exceptions=True)
         # Whoever holds one gives it back to a closed pool, which drops it.
         with suppress(TimeoutError):
             async with asyncio.timeout(max(0, deadline - time.monotonic())):
