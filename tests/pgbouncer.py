@@ -13,7 +13,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,13 +42,17 @@ def version(program: str) -> tuple[int, int]:
 
 @contextmanager
 def pgbouncer(
-    program: str, url: str, *, certificate: Path | None = None, **options: str | int
+    program: str,
+    url: str,
+    options: Mapping[str, str | int] | None = None,
+    *,
+    certificate: Path | None = None,
 ) -> Generator[str]:
     """The URL of the same database through PgBouncer; everybody becomes the URL's user there.
 
-    certificate:  require TLS with this certificate; its key has the same name and ends in .key.
     options:      lines of its configuration; three server connections in transaction mode unless
                   they say otherwise.
+    certificate:  require TLS with this certificate; its key has the same name and ends in .key.
     """
     arguments = parse_url(url).connect_args
     host, port = arguments["host"][0], arguments["port"][0]
@@ -61,7 +65,7 @@ def pgbouncer(
         "default_pool_size": 3,
         "max_client_conn": 200,
         "ignore_startup_parameters": "",
-        **options,
+        **(options or {}),
     }
     login = f"user={arguments['user']}"
     if "password" in arguments:

@@ -36,7 +36,7 @@ SETUPS: dict[str, tuple[str, dict[str, int]]] = {
 @pytest.fixture(params=SETUPS or ["none"])
 def pooled(request: pytest.FixtureRequest, database_url: str) -> Generator[str]:
     program, options = SETUPS[str(request.param)]
-    with pgbouncer(program, database_url, **options) as url:
+    with pgbouncer(program, database_url, options) as url:
         yield url
 
 
