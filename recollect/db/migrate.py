@@ -17,6 +17,7 @@ import asyncpg
 
 from recollect.db import failures
 from recollect.db.connector import Connector
+from recollect.db.schema import LOCK
 from recollect.db.target import Target
 from recollect.models.errors import InvalidArgument, NotReady, RecollectError, Unavailable
 
@@ -122,8 +123,6 @@ async def _migrate(target: Target, to: str, connect_timeout: float) -> Migrated:
 def _run(connection: Connection, to: str) -> Migrated:
     from alembic import command
     from alembic.script import ScriptDirectory
-
-    from recollect.db.migrations import LOCK
 
     for statement in LOCK:
         connection.exec_driver_sql(statement)

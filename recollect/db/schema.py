@@ -20,6 +20,17 @@ ROLES = (APP_ROLE, SEARCH_ROLE)
 
 TABLES = ("conversation", "message", "summary")
 
+# Long enough for another process that migrates this database right now; then short, since
+# whoever waits for a table's lock makes everybody behind it wait too.
+LOCK = (
+    "SET LOCAL lock_timeout = '120s'",
+    "DO $$ BEGIN PERFORM pg_advisory_xact_lock(7305531412917203); END $$",
+    "SET LOCAL lock_timeout = '10s'",
+    "SET LOCAL statement_timeout = 0",
+    "SET LOCAL search_path = pg_catalog, pg_temp",
+)
+"""Opens whatever changes the schema. The lock ends with the transaction."""
+
 OWN_ROWS = "user_id = (SELECT nullif(current_setting('recollect.user_id', true), ''))"
 
 

@@ -11,17 +11,6 @@ from alembic import context
 
 VERSION_TABLE = "schema_version"
 
-# Long enough for another process that migrates this database right now; then short, since
-# whoever waits for a table's lock makes everybody behind it wait too.
-LOCK = (
-    "SET LOCAL lock_timeout = '120s'",
-    "DO $$ BEGIN PERFORM pg_advisory_xact_lock(7305531412917203); END $$",
-    "SET LOCAL lock_timeout = '10s'",
-    "SET LOCAL statement_timeout = 0",
-    "SET LOCAL search_path = pg_catalog, pg_temp",
-)
-"""Opens a migration. The lock ends with the transaction."""
-
 
 def load(name: str) -> str:
     """The text of `name`.sql in this folder."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from alembic import context
 
-from recollect.db.migrations import LOCK, VERSION_TABLE, load, run
+from recollect.db.migrations import VERSION_TABLE, load, run
+from recollect.db.schema import LOCK
 from recollect.models.tables import SCHEMA
 
 attributes = context.config.attributes
