@@ -35,7 +35,7 @@ def url_of_appenders(request: pytest.FixtureRequest, database_url: str) -> Gener
         return
     if not programs():
         pytest.skip(MISSING)
-    with pgbouncer(programs()[0], database_url, default_pool_size=8) as url:
+    with pgbouncer(programs()[0], database_url, {"default_pool_size": 8}) as url:
         yield url
 
 
