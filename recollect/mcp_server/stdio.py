@@ -15,6 +15,11 @@ from recollect.mcp_server.logs import log_to_stderr
 from recollect.mcp_server.pipes import claimed_pipes
 from recollect.settings import Settings
 
+HINT = (
+    "Recollect serves MCP here: it waits for a client's messages on standard input. "
+    "`recollect demo` shows it at work, `recollect --help` what else there is; Ctrl-C ends it.\n"
+)
+
 
 def main() -> None:
     """Serve until the client goes away, then end the process: within two seconds, without waiting
@@ -22,6 +27,8 @@ def main() -> None:
     parent = os.getppid()
     settings = Settings()
     log_to_stderr(settings.log_level)
+    if sys.stdin.isatty():
+        sys.stderr.write(HINT)
     code = asyncio.run(_serve(settings, parent))
     sys.stderr.flush()
     # Threads may still hang in a read, an import or a connection; the interpreter would wait.

@@ -170,6 +170,22 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_lone_surrogates_are_refused_in_a_request_and_taken_in_a_string_of_json(serve: Start) -> None:
+    server = serve()
+
+    def call(tool: str, arguments: dict[str, Any]) -> tuple[int, bytes]:
+        return server.post(request("tools/call", {"name": tool, "arguments": arguments}))
+
+    call("create_conversation", {"conversation_id": "talk"})
+    messages = [{"role": "user", "content": "cut \ud83d"}]
+    status, answer = call("append_messages", {"conversation_id": "talk", "messages": messages})
+    assert (status, json.loads(answer)["error"]["code"]) == (400, -32700)
+    call("append_messages", {"conversation_id": "talk", "messages": json.dumps(messages)})
+    _, answer = call("read_message", {"conversation_id": "talk", "seq": 1, "format": "json"})
+    exact = json.loads(json.loads(answer)["result"]["content"][0]["text"])
+    assert exact["content"] == [{"type": "text", "text": "cut \ud83d"}]
+
+
 def test_it_says_where_it_listens_and_how_clients_are_configured(serve: Start) -> None:
     server = serve(RECOLLECT_USER_ID="alice")
     address = f"http://127.0.0.1:{server.port}"

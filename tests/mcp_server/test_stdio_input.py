@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.mcp_server.processes import StdioProcess
+from tests.mcp_server.processes import StdioProcess, environment
 
 Start = Callable[..., StdioProcess]
 
@@ -130,6 +132,24 @@ def test_what_prints_does_not_reach_standard_output(noisy: StdioProcess) -> None
     assert noisy.call("noise") == "done"
     assert noisy.ask("ping")["result"] == {}
     assert all(word in noisy.log() for word in ("printed", "shouted", "written"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo terminals")
+def test_a_person_who_starts_it_by_hand_is_told_what_it_is_and_may_close_the_terminal() -> None:
+    ours, terminal = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "recollect"],
+        stdin=terminal,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=environment({}),
+    )
+    os.close(terminal)
+    assert process.stderr is not None
+    with process.stderr as errors:
+        assert b"waits for a client's messages" in errors.readline()
+        os.close(ours)  # the terminal window is closed
+        assert process.wait(10) == 0
 
 
 def test_log_lines_are_single_lines_on_standard_error(server: StdioProcess) -> None:
