@@ -29,12 +29,12 @@ def recollect(*arguments: str, **variables: str) -> subprocess.CompletedProcess[
 
 @pytest.mark.parametrize("command", SEEN, ids=lambda command: command or "recollect")
 def test_the_help_is_the_reviewed_one(command: str):
-    """UPDATE_SNAPSHOTS=1 writes what is shown now, for review."""
+    """RECOLLECT_TEST_UPDATE_SNAPSHOTS=1 writes what is shown now, for review."""
     shown = recollect(*command.split(), "--help")
     assert (shown.returncode, shown.stderr) == (0, "")
     text = "\n".join(line.rstrip() for line in shown.stdout.splitlines()).strip() + "\n"
     reviewed = HELP / f"{command.replace(' ', '-') or 'recollect'}.txt"
-    if os.environ.get("UPDATE_SNAPSHOTS"):
+    if os.environ.get("RECOLLECT_TEST_UPDATE_SNAPSHOTS"):
         reviewed.write_text(text, encoding="utf-8")
     assert text == reviewed.read_text(encoding="utf-8")
 
