@@ -1,0 +1,199 @@
+"""The verbs about conversations: create, find, change, trash, remove."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, Final
+
+import asyncpg
+
+from recollect.db import conversations
+from recollect.history import cursor as cursors
+from recollect.history.incoming import check_int, check_metadata, check_text
+from recollect.history.scope import MAX_ID_CHARS, MAX_PAGE, Scope, in_trash, not_found
+from recollect.models.conversation import Conversation, ConversationPage, Erased
+from recollect.models.errors import AlreadyExists, InvalidArgument, NotReady
+from recollect.models.parts import check_storable_json
+
+MAX_INSTRUCTIONS_CHARS = 200_000
+_ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+class Unset:
+    """The type of `UNSET`: an argument that was not given, where None means "clear it"."""
+
+
+UNSET: Final = Unset()
+
+
+class ConversationVerbs(Scope):
+    """What one user can do with conversations as a whole."""
+
+    async def create(
+        self,
+        *,
+        id: str | None = None,
+        title: str | None = None,
+        instructions: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> Conversation:
+        """Start a conversation.
+
+        id:            1 to 200 characters of your choice; left out, a short random one is made.
+        title:         at most 500 characters (setting `max_title_chars`).
+        instructions:  system text for every context window, at most 200,000 characters.
+        metadata:      a JSON object of at most 64 kB (setting `max_metadata_bytes`).
+
+        Raises: InvalidArgument, AlreadyExists.
+        """
+        if id is not None:
+            check_text("id", id, MAX_ID_CHARS)
+        title = None if title is None else self._title(title)
+        instructions = None if instructions is None else _instructions(instructions)
+        stored = self._conversation_metadata({} if metadata is None else metadata)
+        try:
+            async with self._db.write(self._user) as tx:
+                for new in (id,) if id is not None else (_new_id(), _new_id()):
+                    made = await conversations.insert(tx, self._user, new, title, instructions, stored)
+                    if made is not None:
+                        return made
+        except asyncpg.ForeignKeyViolationError as error:
+            raise NotReady(
+                "this user is not in the application's users table that conversations are linked to; "
+                "create the user there first"
+            ) from error
+        raise AlreadyExists(f"id: a conversation {id!r} exists already; go on with it, or choose another id")
+
+    async def get(self, id: str) -> Conversation:
+        """One conversation, also one in the trash. Raises: NotFound."""
+        check_text("id", id, MAX_ID_CHARS)
+        async with self._db.read(self._user) as tx:
+            found = await conversations.get(tx, self._user, id)
+        if found is None:
+            raise not_found(id)
+        return found
+
+    async def list(
+        self,
+        *,
+        limit: int = 20,
+        cursor: str | None = None,
+        pinned: bool | None = None,
+        archived: bool | None = False,
+        trash: bool = False,
+        title: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> ConversationPage:
+        """Conversations, most recently active first.
+
+        limit:     1 to 500.
+        cursor:    `next_cursor` of the page before, with the same filters.
+        pinned, archived:  only those that are (true) or are not (false); None: both.
+        trash:     those in the trash instead of the others.
+        title:     only titles that contain this, whatever the case.
+        metadata:  only those whose metadata contain this object.
+
+        Raises: InvalidArgument.
+        """
+        check_int("limit", limit, 1, MAX_PAGE)
+        if title is not None:
+            check_text("title", title, self._settings.max_title_chars)
+        wanted = None if metadata is None else self._conversation_metadata(metadata)
+        shown = conversations.Filter(pinned, archived, trash, title, wanted)
+        filters = (pinned, archived, trash, title, wanted)
+        before = None if cursor is None else cursors.decode(filters, cursor)
+        async with self._db.read(self._user) as tx:
+            found = await conversations.page(tx, self._user, shown, before, limit + 1)
+        more = len(found) > limit
+        last = found[limit - 1] if more else None
+        return ConversationPage(
+            conversations=found[:limit],
+            next_cursor=None if last is None else cursors.encode(filters, last.updated_at, last.id),
+        )
+
+    async def update(
+        self,
+        id: str,
+        *,
+        title: str | Unset | None = UNSET,
+        instructions: str | Unset | None = UNSET,
+        metadata: dict[str, Any] | Unset = UNSET,
+        pinned: bool | None = None,
+        archived: bool | None = None,
+    ) -> Conversation:
+        """Change what is given; None clears title or instructions, metadata are replaced whole.
+
+        Raises: InvalidArgument (also when nothing is given), NotFound, Conflict (in the trash).
+        """
+        check_text("id", id, MAX_ID_CHARS)
+        changes: dict[str, Any] = {}
+        if not isinstance(title, Unset):
+            changes["title"] = None if title is None else self._title(title)
+        if not isinstance(instructions, Unset):
+            changes["instructions"] = None if instructions is None else _instructions(instructions)
+        if not isinstance(metadata, Unset):
+            changes["metadata"] = self._conversation_metadata(metadata)
+        if pinned is not None:
+            changes["pinned"] = pinned
+        if archived is not None:
+            changes["archived"] = archived
+        if not changes:
+            raise InvalidArgument("title", "nothing to change was given; give at least one thing to change")
+        async with self._db.write(self._user) as tx:
+            changed = await conversations.update(tx, self._user, id, changes)
+            if changed is None and await conversations.get(tx, self._user, id) is not None:
+                raise in_trash(id)
+        if changed is None:
+            raise not_found(id)
+        return changed
+
+    async def delete(self, id: str) -> Conversation:
+        """Put a conversation into the trash, from which `restore` brings it back; nothing is
+        ever removed from the trash but by `purge`. A second time changes nothing. Raises: NotFound."""
+        return await self._trash(id, True)
+
+    async def restore(self, id: str) -> Conversation:
+        """Take a conversation out of the trash. Raises: NotFound."""
+        return await self._trash(id, False)
+
+    async def purge(self, id: str) -> Erased:
+        """Really remove a conversation and all its messages, in the trash or not. There is no undo.
+
+        Raises: NotFound.
+        """
+        check_text("id", id, MAX_ID_CHARS)
+        async with self._db.write(self._user) as tx:
+            if not await conversations.lock(tx, self._user, id):
+                raise not_found(id)
+            return await conversations.remove(tx, self._user, id)
+
+    async def erase_user(self) -> Erased:
+        """Really remove everything of this user. There is no undo. A second time removes nothing."""
+        async with self._db.write(self._user) as tx:
+            await conversations.lock(tx, self._user, None)
+            return await conversations.remove(tx, self._user, None)
+
+    async def _trash(self, id: str, trashed: bool) -> Conversation:
+        check_text("id", id, MAX_ID_CHARS)
+        async with self._db.write(self._user) as tx:
+            changed = await conversations.set_trashed(tx, self._user, id, trashed)
+        if changed is None:
+            raise not_found(id)
+        return changed
+
+    def _title(self, title: object) -> str:
+        return check_text("title", title, self._settings.max_title_chars)
+
+    def _conversation_metadata(self, metadata: object) -> str:
+        stored = check_metadata("metadata", metadata, self._settings)
+        if "\\u0000" in stored or "\\ud" in stored:
+            check_storable_json("metadata", metadata)
+        return stored
+
+
+def _instructions(instructions: object) -> str:
+    return check_text("instructions", instructions, MAX_INSTRUCTIONS_CHARS)
+
+
+def _new_id() -> str:
+    return "c_" + "".join(secrets.choice(_ID_ALPHABET) for _ in range(13))

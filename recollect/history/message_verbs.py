@@ -1,0 +1,202 @@
+"""The verbs about messages: append, read, and what fits a window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Literal
+
+import asyncpg
+
+from recollect.db import messages
+from recollect.history.formats import Format
+from recollect.history.incoming import check_int, check_text, prepare
+from recollect.history.scope import MAX_ID_CHARS, MAX_PAGE, Scope, in_trash, not_found
+from recollect.history.window import build_window, check_budget
+from recollect.models.errors import HeadMoved, InvalidArgument, KeyReused, NotFound
+from recollect.models.message import Appended, ContextWindow, MessagePage, MessageSlice, NewMessage
+
+MAX_KEY_CHARS = 200
+MAX_ADDED_SHOWN = 20
+
+
+class MessageVerbs(Scope):
+    """What one user can do with the messages of a conversation."""
+
+    async def append(
+        self,
+        id: str,
+        new: NewMessage | Sequence[NewMessage],
+        *,
+        key: str | None = None,
+        expected_head: int | None = None,
+        on_conflict: Literal["reject", "branch"] = "reject",
+    ) -> Appended:
+        """Append messages: all of them or none, side by side, in one round trip.
+
+        key:            idempotency key of this append, 1 to 200 characters. A retry with the same
+                        key and content returns the first result; with other content it is refused.
+        expected_head:  the head that you know. If it moved: `reject` raises HeadMoved with what
+                        was added, `branch` hangs the messages under the head that you know and
+                        leaves the conversation's head where it is.
+
+        Limits: 500 messages an append, 10 MB a message (settings).
+
+        Raises: InvalidArgument, NotFound, Conflict (in the trash), HeadMoved, KeyReused,
+        OutcomeUnknown (connection lost after sending, without a key), Unavailable.
+        """
+        check_text("id", id, MAX_ID_CHARS)
+        if key is not None:
+            check_text("key", key, MAX_KEY_CHARS)
+        if expected_head is not None:
+            check_int("expected_head", expected_head, 0, messages.MAX_SEQ)
+        if on_conflict not in ("reject", "branch"):
+            raise InvalidArgument("on_conflict", "must be reject or branch")
+        if on_conflict == "branch" and expected_head is None:
+            raise InvalidArgument(
+                "expected_head", "is needed with on_conflict=branch: the head to branch from"
+            )
+        batch = prepare([new] if isinstance(new, NewMessage) else new, key, self._settings)
+        send = partial(
+            messages.append,
+            self._db,
+            self._user,
+            id,
+            batch,
+            key=key,
+            expected_head=expected_head,
+            branch=on_conflict == "branch",
+        )
+        try:
+            done = await send()
+        except asyncpg.UniqueViolationError as error:
+            if error.constraint_name != "message_key_idx":
+                raise
+            # The same append came twice at once, and the other one was first: its result is there now.
+            done = await send()
+        if done.first_seq is not None and done.last_seq is not None and done.outcome != "key_reused":
+            head = done.last_seq if done.head is None else done.head
+            return Appended(
+                id, done.first_seq, done.last_seq, head, done.branched, done.outcome == "replayed"
+            )
+        if done.outcome == "moved":
+            raise await self._head_moved(id, expected_head or 0, done.head or 0)
+        if done.outcome == "key_reused":
+            raise KeyReused(
+                f"key: {key!r} was used here before for other content (seq {done.first_seq}). "
+                "Use a new key for a new message; for a retry send the same content again"
+            )
+        raise in_trash(id) if done.outcome == "trashed" else not_found(id)
+
+    async def list_messages(
+        self,
+        id: str,
+        *,
+        before: int | None = None,
+        after: int | None = None,
+        around: int | None = None,
+        limit: int = 50,
+        order: Literal["asc", "desc"] = "asc",
+        max_chars: int | None = None,
+    ) -> MessagePage:
+        """A run of the log by seq, in one round trip: every message, on branches too.
+
+        before, after:  only seqs below, above; with neither, the newest `limit` messages.
+        around:         the messages around this seq, half of them before it.
+        limit:          1 to 500.
+        order:          of the messages in the answer. It does not choose which: `before` gives
+                        the last ones below it, `after` the first ones above it.
+        max_chars:      concise: text cut to that many characters plus one, parts of longer
+                        messages left behind; `read_message` gives the rest.
+
+        Raises: InvalidArgument, NotFound.
+        """
+        check_text("id", id, MAX_ID_CHARS)
+        check_int("limit", limit, 1, MAX_PAGE)
+        if order not in ("asc", "desc"):
+            raise InvalidArgument("order", "must be asc or desc")
+        if max_chars is not None:
+            check_int("max_chars", max_chars, 1, 1_000_000)
+        for name, seq in (("before", before), ("after", after), ("around", around)):
+            if seq is not None:
+                check_int(name, seq, 0, messages.MAX_SEQ)
+        if around is not None:
+            if before is not None or after is not None:
+                raise InvalidArgument("around", "cannot be combined with before or after")
+            after = max(0, around - limit // 2 - 1)
+        newest = after is None
+        run = await messages.run(
+            self._db,
+            self._user,
+            id,
+            after=after or 0,
+            before=messages.MAX_SEQ if before is None else before,
+            limit=limit,
+            newest=newest,
+            max_chars=max_chars,
+        )
+        if run is None:
+            raise not_found(id)
+        found = run.messages
+        if newest == (order == "asc"):
+            found.reverse()
+        low, high = (min(found[0].seq, found[-1].seq), max(found[0].seq, found[-1].seq)) if found else (0, 0)
+        if not found:  # an empty run: what is before it, and what after?
+            low = high = min(run.last_seq, (before or 1) - 1 if newest else after or 0)
+            return MessagePage(id, found, run.head_seq, run.last_seq, low > 0, high < run.last_seq)
+        return MessagePage(id, found, run.head_seq, run.last_seq, low > 1, high < run.last_seq)
+
+    async def read_message(self, id: str, seq: int, *, offset: int = 0, limit: int = 20_000) -> MessageSlice:
+        """One message with a slice of its text, for messages too large to show whole.
+
+        offset, limit:  in characters; limit from 1 to 1,000,000.
+
+        Raises: InvalidArgument, NotFound.
+        """
+        check_int("seq", seq, 1, messages.MAX_SEQ)
+        check_int("offset", offset, 0, messages.MAX_SEQ)
+        check_int("limit", limit, 1, 1_000_000)
+        page = await self.list_messages(id, after=seq - 1, before=seq + 1, limit=1)
+        if not page.messages:
+            raise NotFound(f"seq: this conversation has no message {seq}; its last one is {page.last_seq}")
+        message = page.messages[0]
+        end = offset + limit
+        total = len(message.text)
+        return MessageSlice(
+            id, message, message.text[offset:end], offset, total, end if end < total else None
+        )
+
+    async def context(self, id: str, *, max_tokens: int = 8_000, format: Format = "text") -> ContextWindow:
+        """What a model should see next: the conversation's instructions, then as much of the end
+        of its current path as fits, tool calls never without their results, in one round trip.
+
+        max_tokens:  1 to 2,000,000, instructions included.
+        format:      "text", a transcript for an agent that reads a tool result, or "openai",
+                     Chat Completions messages.
+
+        The same head gives the same bytes. Raises: InvalidArgument, NotFound.
+        """
+        check_text("id", id, MAX_ID_CHARS)
+        check_budget(max_tokens, format)
+        found = await messages.window(self._db, self._user, id, max_tokens=max_tokens, max_rows=20_000)
+        if found is None:
+            raise not_found(id)
+        return build_window(id, found, max_tokens, format)
+
+    async def _head_moved(self, id: str, expected: int, head: int) -> HeadMoved:
+        if expected > head:
+            return HeadMoved(
+                f"expected_head: {expected} was never the head of this conversation; its head is {head}. "
+                f"Load the context again and append with expected_head={head}",
+                head=head,
+                added=[],
+            )
+        added = (
+            await self.list_messages(id, after=expected, limit=MAX_ADDED_SHOWN, max_chars=2_000)
+        ).messages
+        return HeadMoved(
+            f"expected_head: the conversation grew from {expected} to {head} since you read it. Take into "
+            f"account what was added and append with expected_head={head}, or use on_conflict=branch",
+            head=head,
+            added=added,
+        )
