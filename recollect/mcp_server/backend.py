@@ -66,10 +66,11 @@ class LazyBackend:
         self._task: asyncio.Task[None] | None = None
 
     async def history(self, user_id: str) -> History:
-        task = self._start(0)
-        await asyncio.wait((self._ready, task), return_when=asyncio.FIRST_COMPLETED)
         if not self._ready.done():
-            task.result()  # raises what the opening raised
+            task = self._start(0)
+            await asyncio.wait((self._ready, task), return_when=asyncio.FIRST_COMPLETED)
+            if not self._ready.done():
+                task.result()  # raises what the opening raised
         return self._ready.result().for_user(user_id)
 
     def warm(self) -> None:

@@ -1,13 +1,17 @@
 """Standard input and output as MCP streams, with nothing but protocol on standard output.
 
-Reading is done by a daemon thread: a blocked read must not keep the process alive, and works the
-same for pipes, files, terminals and sockets on every platform.
+Pipes and sockets, which is what clients use, say when they are ready, so the event loop reads and
+writes them itself: a thread in between costs a tenth of a call. Everything else (files, terminals,
+Windows) is read by a daemon thread, so that a blocked read does not keep the process alive, and
+what does not fit into a pipe at once is written by one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import select
+import stat
 import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
@@ -37,6 +41,9 @@ DRAIN = 0.7
 """Seconds that requests under way may take to be answered after the input has ended."""
 
 _CHUNK = 1 << 18
+
+_MOST_AT_ONCE = 1 << 16
+"""Longest line that is written without a thread, where the client reads it fast enough."""
 
 
 @dataclass(slots=True)
@@ -85,23 +92,40 @@ class Pipes:
     async def pump_in(self, at_end: Callable[[], None]) -> None:
         """Give the server every message that comes in. When the input ends, call `at_end`, and give
         the requests under way a moment to be answered."""
-        loop = asyncio.get_running_loop()
-        lines, received = anyio.create_memory_object_stream[bytes | Refused](0)
-        threading.Thread(target=_read, args=(self._source, loop, lines), name="stdin", daemon=True).start()
         async with self._to_server, self._answers:
-            async for line in received:
-                await self._receive(line)
+            if _says_when_ready(self._source):
+                await self._read_when_ready()
+            else:
+                await self._read_in_thread()
             at_end()
             with anyio.move_on_after(DRAIN):
                 await self._pending.drained()
 
     async def pump_out(self) -> None:
         """Write every message that the server sends; done when it sends no more or nobody reads."""
+        ready = _readiness(self._sink)
         async with self._from_server:
             with suppress(OSError):
                 async for item in self._from_server:
-                    await asyncio.to_thread(_write, self._sink, encode(item.message))
+                    rest = _write_at_once(self._sink, encode(item.message), ready)
+                    if rest:
+                        await asyncio.to_thread(_write, self._sink, rest)
                     self._pending.written(item.message)
+
+    async def _read_when_ready(self) -> None:
+        lines = Lines()
+        while not lines.ended:
+            await anyio.wait_readable(self._source)
+            # Nobody else reads our standard input, so this finds what was announced, or the end.
+            for line in lines.feed(_read_some(self._source)):
+                await self._receive(line)
+
+    async def _read_in_thread(self) -> None:
+        loop = asyncio.get_running_loop()
+        lines, received = anyio.create_memory_object_stream[bytes | Refused](0)
+        threading.Thread(target=_read, args=(self._source, loop, lines), name="stdin", daemon=True).start()
+        async for line in received:
+            await self._receive(line)
 
     async def _receive(self, line: bytes | Refused) -> None:
         try:
@@ -140,34 +164,43 @@ def _moved(fd: int) -> int:
     return os.dup(fd)
 
 
-def _read(
-    source: int, loop: asyncio.AbstractEventLoop, lines: MemoryObjectSendStream[bytes | Refused]
-) -> None:
-    """The body of the reading thread."""
-    try:
-        for line in _lines(source):
-            asyncio.run_coroutine_threadsafe(lines.send(line), loop).result()
-        loop.call_soon_threadsafe(lines.close)
-    except (CancelledError, RuntimeError, anyio.BrokenResourceError):
-        return  # the server has ended meanwhile, or even the event loop
+class Lines:
+    """Cuts what arrives into lines; one that is too long is refused, not kept.
 
+    ended:  whether the end has arrived.
+    """
 
-def _lines(source: int) -> Iterator[bytes | Refused]:
-    """The lines of a descriptor until its end; a line that is too long is refused, not kept."""
-    kept: list[bytes] = []
-    size = 0
-    while chunk := _read_some(source):
-        *whole, rest = chunk.split(b"\n")
+    def __init__(self) -> None:
+        self.ended = False
+        self._kept: list[bytes] = []
+        self._size = 0
+
+    def feed(self, chunk: bytes) -> Iterator[bytes | Refused]:
+        """The lines that `chunk` completes. An empty one is the end, and completes the last line."""
+        self.ended = not chunk
+        *whole, rest = (b"", b"") if self.ended else chunk.split(b"\n")
         for piece in whole:
-            line = _finished(kept, size, piece)
-            kept, size = [], 0
+            line = _finished(self._kept, self._size, piece)
+            self._kept, self._size = [], 0
             if line:
                 yield line
-        size += len(rest)
-        if rest and (size <= MAX_LINE or not kept):
-            kept.append(rest)
-    if line := _finished(kept, size, b""):
-        yield line
+        self._size += len(rest)
+        if rest and (self._size <= MAX_LINE or not self._kept):
+            self._kept.append(rest)
+
+
+def _read(
+    source: int, loop: asyncio.AbstractEventLoop, received: MemoryObjectSendStream[bytes | Refused]
+) -> None:
+    """The body of the reading thread."""
+    lines = Lines()
+    try:
+        while not lines.ended:
+            for line in lines.feed(_read_some(source)):
+                asyncio.run_coroutine_threadsafe(received.send(line), loop).result()
+        loop.call_soon_threadsafe(received.close)
+    except (CancelledError, RuntimeError, anyio.BrokenResourceError):
+        return  # the server has ended meanwhile, or even the event loop
 
 
 def _finished(kept: list[bytes], size: int, piece: bytes) -> bytes | Refused | None:
@@ -185,7 +218,30 @@ def _read_some(source: int) -> bytes:
         return b""
 
 
-def _write(sink: int, line: bytes) -> None:
+def _says_when_ready(fd: int) -> bool:
+    """Whether the event loop can tell when a descriptor is ready."""
+    mode = os.fstat(fd).st_mode
+    return sys.platform != "win32" and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode))
+
+
+def _readiness(sink: int) -> Callable[[], object]:
+    """Asks whether a descriptor takes `select.PIPE_BUF` bytes now; no where that is unknown."""
+    if sys.platform == "win32" or not _says_when_ready(sink):
+        return lambda: False
+    poll = select.poll()
+    poll.register(sink, select.POLLOUT)
+    return lambda: poll.poll(0)
+
+
+def _write_at_once(sink: int, line: bytes, ready: Callable[[], object]) -> memoryview:
+    """Write what can be written without waiting; gives what is left."""
     view = memoryview(line)
+    if len(line) <= _MOST_AT_ONCE:
+        while view and ready():
+            view = view[os.write(sink, view[: select.PIPE_BUF]) :]
+    return view
+
+
+def _write(sink: int, view: memoryview) -> None:
     while view:
         view = view[os.write(sink, view) :]
