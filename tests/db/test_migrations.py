@@ -42,7 +42,8 @@ def may_use(url: str) -> None:
     )
     append = """
         SELECT outcome FROM recollect.append_v1(
-            $1, 'c', '{user}', '{NULL}', '{hello}', '{NULL}', '{1}', '{NULL}', '{NULL}', NULL, NULL, NULL, false
+            $1, 'c', '{user}', '{NULL}', '{hello}', '{NULL}', '{1}', '{NULL}', '{NULL}',
+            NULL, NULL, NULL, false
         )
     """
     assert query(url, append, "alice")[0]["outcome"] == "appended"

@@ -1,0 +1,160 @@
+"""`recollect migrate`: create or upgrade the schema, and link it to an application's users."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from recollect.db.connector import Connection, Connector
+from recollect.db.embedded import EmbeddedPostgres
+from recollect.db.link import UsersLink, link_users, unlink_users
+from recollect.db.migrate import LONGEST_STATEMENT_SECONDS, Migrated, migrate, script
+from recollect.db.schema import APP_ROLE
+from recollect.db.target import Target, parse_url
+from recollect.models.errors import InvalidArgument
+from recollect.settings import Settings
+
+
+def command(
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="REVISION",
+            help="`head`, a revision, or `base`, which drops all of Recollect's tables with their data.",
+        ),
+    ] = "head",
+    sql: Annotated[
+        bool,
+        typer.Option(
+            "--sql",
+            help="Only print the SQL, for psql; connects to nothing. From an empty database, unless"
+            " `--to` says FROM:TO.",
+        ),
+    ] = False,
+    link: Annotated[
+        str | None,
+        typer.Option(
+            "--link-users",
+            metavar="TABLE.COLUMN",
+            help="Then delete a user's conversations with the user: a foreign key to your users table,"
+            " for example `users.id`. Its key is text, varchar, uuid or an integer.",
+        ),
+    ] = None,
+    unlink: Annotated[bool, typer.Option("--unlink-users", help="Remove that foreign key again.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before `--to base`.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Create or upgrade Recollect's schema in the database.
+
+    Connects to RECOLLECT_MIGRATION_URL, else RECOLLECT_DATABASE_URL, else the embedded
+    PostgreSQL, as the role that owns (or may create) the schema `recollect`. All of it happens
+    in one transaction, and nothing outside that schema changes. Running it again is safe, also
+    from several processes at once.
+    """
+    if sql:
+        if link or unlink:
+            raise InvalidArgument("--sql", "goes without --link-users and --unlink-users")
+        print(_script(to))
+        return
+    if link and unlink:
+        raise InvalidArgument("--link-users", "goes without --unlink-users")
+    settings = Settings()
+    with _target(settings) as target:
+        if to == "base" and not yes:
+            typer.confirm(f"Drop all conversations in {target.display()}?", abort=True, err=True)
+        done = migrate(target, to, connect_timeout=settings.connect_timeout)
+        report: dict[str, str | None] = {
+            "database": target.display(),
+            "role": done.role,
+            "from": done.before,
+            "to": done.after,
+        }
+        if link or unlink:
+            report["users"] = asyncio.run(_link(target, link, settings.connect_timeout))
+    grant = _grant(settings, done)
+    if as_json:
+        print(json.dumps({**report, "next": grant}, indent=2))
+        return
+    print(f"database  {report['database']}")
+    print(f"role      {done.role}")
+    print(f"schema    {_what(done)}")
+    if "users" in report:
+        print(f"users     {report['users']}")
+    if grant:
+        print("\nNext: let the role of RECOLLECT_DATABASE_URL use it.")
+        print(f"As {done.role} or an administrator:  {grant}")
+
+
+def _script(to: str) -> str:
+    """`--to base` takes everything away, and starts at the newest revision."""
+    since, separator, until = to.partition(":")
+    if separator:
+        return script(until, since)
+    return script(to, "head" if to == "base" else "base")
+
+
+@contextmanager
+def _target(settings: Settings) -> Generator[Target]:
+    """Where to migrate. The embedded server is kept running until the block ends."""
+    url = settings.migration_url or settings.database_url
+    if url is not None:
+        yield parse_url(url.get_secret_value(), settings.pooler)
+        return
+    server = EmbeddedPostgres(settings.data_home())
+    try:
+        yield parse_url(server.ensure(), "none")
+    finally:
+        server.release()
+
+
+async def _link(target: Target, reference: str | None, connect_timeout: float) -> str:
+    """Link or, without a reference, unlink; what was done."""
+    connection = await _connect(target, connect_timeout)
+    try:
+        if reference is None:
+            return "no longer linked" if await unlink_users(connection) else "not linked, as before"
+        link, new = await link_users(connection, reference)
+        return _linked(link, new=new)
+    finally:
+        await connection.close()
+
+
+async def _connect(target: Target, connect_timeout: float) -> Connection:
+    return await Connector(
+        target,
+        connect_timeout=connect_timeout,
+        statement_timeout=LONGEST_STATEMENT_SECONDS,
+        before_connect=None,
+    ).open()
+
+
+def _linked(link: UsersLink, *, new: bool) -> str:
+    if new:
+        return f"linked to {link.table}.{link.column}: deleting a user deletes their conversations"
+    return f"linked to {link.table}.{link.column}, as before"
+
+
+def _what(done: Migrated) -> str:
+    if done.before == done.after:
+        return f"{done.after}, as before" if done.after else "none, as before"
+    if done.before is None:
+        return f"created, revision {done.after}"
+    if done.after is None:
+        return f"dropped; it was at revision {done.before}"
+    return f"from revision {done.before} to {done.after}"
+
+
+def _grant(settings: Settings, done: Migrated) -> str | None:
+    """What a role of its own at run time needs; the migrating role has it already."""
+    if settings.migration_url is None or settings.database_url is None or done.after is None:
+        return None
+    user = parse_url(settings.database_url.get_secret_value()).connect_args.get("user")
+    if user is None or user == done.role:
+        return None
+    quoted = '"' + str(user).replace('"', '""') + '"'
+    return f"GRANT {APP_ROLE} TO {quoted};"

@@ -1,0 +1,179 @@
+"""`recollect doctor` finds what is wrong with a database, and says what helps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import pytest
+
+from recollect.db.embedded import stop
+from recollect.db.migrate import migrate
+from recollect.db.target import parse_url
+from tests.cli.conftest import Ran
+from tests.conftest import on_database, run_sql
+from tests.db.servers import as_role, newest_server, query
+
+Recollect = Callable[..., Ran]
+
+
+@pytest.fixture(scope="module")
+def server() -> Generator[str]:
+    """A server whose roles may be spoilt, with a migrated database that is only cloned."""
+    with newest_server() as url:
+        run_sql(url, "CREATE DATABASE migrated")
+        migrate(parse_url(on_database(url, "migrated")))
+        yield url
+
+
+@pytest.fixture
+def url(server: str) -> Generator[str]:
+    """A migrated database with a conversation of Alice's, as a superuser; roles are made good afterwards."""
+    run_sql(server, "CREATE DATABASE looked_at TEMPLATE migrated")
+    url = on_database(server, "looked_at")
+    run_sql(
+        url,
+        "INSERT INTO recollect.conversation (user_id, id) VALUES ('alice', 'c')",
+        "INSERT INTO recollect.message (user_id, conversation_id, seq, parent_seq, token_count, role, text) "
+        "VALUES ('alice', 'c', 1, 0, 1, 'user', 'secret')",
+        "INSERT INTO recollect.summary (user_id, conversation_id, upto_seq, token_count, content) "
+        "VALUES ('alice', 'c', 1, 1, 'secret')",
+    )
+    yield url
+    run_sql(
+        server,
+        "DROP DATABASE looked_at WITH (FORCE)",
+        "DROP ROLE IF EXISTS web",
+        "ALTER ROLE recollect_app NOSUPERUSER NOBYPASSRLS",
+        "ALTER ROLE recollect_search NOSUPERUSER NOBYPASSRLS",
+        "REVOKE pg_read_all_data FROM recollect_app",
+    )
+
+
+def checks(ran: Ran) -> dict[str, dict[str, str | None]]:
+    return {check["name"]: check for check in json.loads(ran.out)["checks"]}
+
+
+def test_a_good_database_is_all_ok(recollect: Recollect, url: str) -> None:
+    ran = recollect("doctor", database_url=url)
+    assert (ran.code, ran.err) == (0, "")
+    lines = ran.out.splitlines()
+    assert [line[:4] for line in lines] == ["ok  "] * len(lines)
+    assert "recollect is a superuser; made safe by SET ROLE recollect_app" in ran.out
+    assert "what one user writes is invisible to another, and without a user" in ran.out
+    assert "RECOLLECT_DATABASE_URL" in ran.out
+
+
+def test_it_changes_nothing(recollect: Recollect, url: str) -> None:
+    recollect("doctor", database_url=url)
+    assert [row[0] for row in query(url, "SELECT user_id FROM recollect.conversation")] == ["alice"]
+
+
+def test_json_says_the_same(recollect: Recollect, url: str) -> None:
+    ran = recollect("doctor", "--json", database_url=url)
+    assert json.loads(ran.out)["ok"] is True
+    assert {check["status"] for check in checks(ran).values()} == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "name", "says"),
+    [
+        ("DROP SCHEMA recollect CASCADE", "schema", "there is none"),
+        ("DELETE FROM recollect.schema_version", "schema", "no migration has run"),
+        ("UPDATE recollect.schema_version SET version_num = '0000'", "schema", "revision 0000"),
+        ("ALTER ROLE recollect_app SUPERUSER", "roles", "recollect_app can bypass row security"),
+        ("ALTER ROLE recollect_search BYPASSRLS", "roles", "recollect_search can bypass row security"),
+        (
+            "ALTER TABLE recollect.message NO FORCE ROW LEVEL SECURITY",
+            "row security",
+            "not enforced on message",
+        ),
+        (
+            "ALTER TABLE recollect.summary DISABLE ROW LEVEL SECURITY",
+            "row security",
+            "not enforced on summary",
+        ),
+        ("DROP POLICY own_rows ON recollect.message", "policies", "missing: own_rows on message"),
+        ("DROP POLICY search_rows ON recollect.message", "policies", "missing: search_rows on message"),
+        ("CREATE POLICY all_rows ON recollect.message USING (true)", "policies", "not Recollect's"),
+        ("DROP FUNCTION recollect.window_v1", "functions", "missing: window_v1"),
+        ("ALTER FUNCTION recollect.append_v1 OWNER TO recollect", "functions", "do not run as recollect_app"),
+        ("REVOKE SELECT ON recollect.message FROM recollect_app", "isolation", "could not be tried"),
+        *(
+            (f"ALTER POLICY own_rows ON recollect.{table} USING (true)", "isolation", f"rows of {table}")
+            for table in ("conversation", "message", "summary")
+        ),
+        *(
+            (
+                f"ALTER POLICY own_rows ON recollect.{table} WITH CHECK (true)",
+                "isolation",
+                f"write another's {table}",
+            )
+            for table in ("conversation", "message", "summary")
+        ),
+    ],
+)
+def test_what_is_wrong_is_found(recollect: Recollect, url: str, spoil: str, name: str, says: str) -> None:
+    run_sql(url, spoil)
+    ran = recollect("doctor", "--json", database_url=url)
+    assert ran.code == 1
+    found = checks(ran)[name]
+    assert found["status"] == "failed"
+    assert says in str(found["says"])
+    assert found["fix"]
+    assert "FAIL" in recollect("doctor", database_url=url).out
+
+
+@pytest.mark.parametrize(
+    ("spoil", "name"),
+    [
+        ("UPDATE recollect.schema_version SET version_num = '9999'", "schema"),
+        ("GRANT pg_read_all_data TO recollect_app", "roles"),
+        ("CREATE TABLE recollect.notes (body text)", "row security"),
+    ],
+)
+def test_what_is_odd_is_a_warning(recollect: Recollect, url: str, spoil: str, name: str) -> None:
+    run_sql(url, spoil)
+    ran = recollect("doctor", "--json", database_url=url)
+    assert ran.code == 0
+    assert checks(ran)[name]["status"] == "warning"
+
+
+def test_a_login_without_the_grant_is_told_which(recollect: Recollect, url: str) -> None:
+    run_sql(url, "CREATE ROLE web LOGIN")
+    ran = recollect("doctor", "--json", database_url=as_role(url, "web"))
+    assert ran.code == 1
+    fix = str(checks(ran)["schema"]["fix"])
+    run_sql(url, fix.removeprefix("As the schema's owner: "))
+    again = recollect("doctor", "--json", database_url=as_role(url, "web"))
+    assert again.code == 0
+    assert "web, which cannot bypass row security" in str(checks(again)["connection"]["says"])
+
+
+def test_linked_users_do_not_hinder_the_proof(recollect: Recollect, url: str) -> None:
+    run_sql(
+        url, "CREATE TABLE public.users (id text PRIMARY KEY)", "INSERT INTO public.users VALUES ('alice')"
+    )
+    assert recollect("migrate", "--link-users", "public.users.id", database_url=url).code == 0
+    ran = recollect("doctor", "--json", database_url=url)
+    assert ran.code == 0
+    assert checks(ran)["users"]["says"] == "linked to public.users.id"
+    assert "no row is visible" in str(checks(ran)["isolation"]["says"])
+
+
+def test_a_database_that_cannot_be_reached_is_one_of_the_checks(recollect: Recollect) -> None:
+    ran = recollect("doctor", database_url="postgresql://x:hidden@127.0.0.1:1/x", connect_timeout="0.1")
+    assert ran.code == 1
+    assert "nothing answers there" in ran.out
+    assert "hidden" not in ran.out + ran.err
+
+
+def test_the_embedded_database_needs_no_migration_by_hand(recollect: Recollect, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    try:
+        ran = recollect("doctor", home=str(tmp_path / "home"))
+        assert ran.code == 0, ran.out
+        assert "will be made at the first use" in ran.out
+    finally:
+        stop(tmp_path / "home")

@@ -1,0 +1,96 @@
+"""`recollect migrate`, as a person and as a program uses it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from recollect.db.embedded import stop
+from recollect.db.migrate import HEAD
+from tests.cli.conftest import Ran
+from tests.conftest import run_sql
+
+Recollect = Callable[..., Ran]
+
+
+def test_it_says_what_it_did(recollect: Recollect, empty_database_url: str) -> None:
+    ran = recollect("migrate", database_url=empty_database_url)
+    assert (ran.code, ran.err) == (0, "")
+    database, role, schema = ran.out.splitlines()
+    assert database.startswith("database  postgresql://recollect@")
+    assert role == "role      recollect"
+    assert schema == f"schema    created, revision {HEAD}"
+    again = recollect("migrate", database_url=empty_database_url)
+    assert again.out.splitlines()[2] == f"schema    {HEAD}, as before"
+
+
+def test_it_prints_json_for_programs(recollect: Recollect, empty_database_url: str) -> None:
+    ran = recollect("migrate", "--json", database_url=empty_database_url)
+    report = json.loads(ran.out)
+    assert report.pop("database").startswith("postgresql://recollect@")
+    assert report == {"role": "recollect", "from": None, "to": HEAD, "next": None}
+
+
+def test_it_migrates_with_the_owner_and_tells_what_the_other_login_needs(
+    recollect: Recollect, empty_database_url: str
+) -> None:
+    ran = recollect(
+        "migrate",
+        migration_url=empty_database_url,
+        database_url=empty_database_url.replace("recollect@", "Web-App@", 1),
+    )
+    assert ran.code == 0
+    assert ran.out.splitlines()[-1] == 'As recollect or an administrator:  GRANT recollect_app TO "Web-App";'
+
+
+def test_it_migrates_the_embedded_database(recollect: Recollect, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    ran = recollect("migrate", home=str(tmp_path / "home"))
+    try:
+        assert ran.code == 0, ran.err
+        assert f"created, revision {HEAD}" in ran.out
+    finally:
+        stop(tmp_path / "home")
+
+
+def test_the_script_goes_to_stdout_and_connects_to_nothing(recollect: Recollect) -> None:
+    ran = recollect("migrate", "--sql", database_url="postgresql://nobody@127.0.0.1:1/nowhere")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("BEGIN;")
+    assert ran.out.rstrip().endswith("COMMIT;")
+    assert "CREATE TABLE recollect.conversation" in ran.out
+    down = recollect("migrate", "--sql", "--to", "base")
+    assert "DROP TABLE recollect.conversation" in down.out
+
+
+def test_dropping_everything_is_asked_about(recollect: Recollect, database_url: str) -> None:
+    ran = recollect("migrate", "--to", "base", database_url=database_url)
+    assert ran.code == 1
+    assert "Drop all conversations in postgresql://recollect@" in ran.err
+    assert recollect("migrate", "--to", "base", "--yes", database_url=database_url).code == 0
+    assert "created" in recollect("migrate", database_url=database_url).out
+
+
+def test_users_are_linked_and_unlinked(recollect: Recollect, database_url: str) -> None:
+    run_sql(database_url, "CREATE TABLE public.users (id uuid PRIMARY KEY)")
+    linked = recollect("migrate", "--link-users", "public.users.id", database_url=database_url)
+    assert linked.out.splitlines()[-1] == (
+        "users     linked to public.users.id: deleting a user deletes their conversations"
+    )
+    again = recollect("migrate", "--link-users", "public.users.id", database_url=database_url)
+    assert again.out.splitlines()[-1] == "users     linked to public.users.id, as before"
+    assert "no longer linked" in recollect("migrate", "--unlink-users", database_url=database_url).out
+    assert "not linked, as before" in recollect("migrate", "--unlink-users", database_url=database_url).out
+
+
+def test_what_cannot_be_done_is_one_line_that_says_what_to_do(
+    recollect: Recollect, database_url: str
+) -> None:
+    ran = recollect("migrate", "--link-users", "people.id", database_url=database_url)
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == 'recollect: link_users: there is no table "people"\n'
+    unknown = recollect("migrate", "--to", "0815", database_url=database_url)
+    assert unknown.err == f"recollect: to: there is no such revision; there are base, {HEAD} and head\n"
+    both = recollect("migrate", "--sql", "--link-users", "users.id")
+    assert both.code == 1
