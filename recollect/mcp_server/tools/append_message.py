@@ -20,6 +20,7 @@ from recollect.mcp_server.tools.parameters import (
     OnConflict,
     Role,
 )
+from recollect.models.errors import InvalidArgument
 from recollect.models.message import Appended
 
 
@@ -49,13 +50,16 @@ async def append_message(
         author=author,
         metadata=None if metadata is None else json_object("metadata", metadata),
     )
-    appended = await history.append(
-        conversation_id,
-        new_message(fields),
-        key=key,
-        expected_head=expected_head,
-        on_conflict=on_conflict,
-    )
+    try:
+        appended = await history.append(
+            conversation_id,
+            new_message(fields),
+            key=key,
+            expected_head=expected_head,
+            on_conflict=on_conflict,
+        )
+    except InvalidArgument as error:  # named as in a list of messages, which this call has not
+        raise InvalidArgument(error.argument.removeprefix("messages[0]."), error.problem) from error
     return acknowledge_append(appended)
 
 
