@@ -45,13 +45,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    run(
-        "DROP FUNCTION "
-        "recollect.append_v1(text, text, text[], text[], text[], text[], integer[], text[], timestamptz[], "
-        "text, bytea, integer, boolean), "
-        "recollect.messages_v1(text, text, integer, integer, integer, boolean, integer), "
-        "recollect.window_v1(text, text, integer, integer)"
-    )
+    for name in FUNCTIONS:
+        run(f"DROP FUNCTION recollect.{name}")
     for table in ("summary", "message", "conversation"):
         op.drop_table(table, schema=SCHEMA)
 
