@@ -75,9 +75,11 @@ def block(message: Message, cut_at: int) -> str:
         kept = _fitting(message.text[:cut_at])
         hint = f"{kept}… (cut; read_message seq={message.seq} offset={len(kept)} has more)"
         return text.render_message(message, hint)
-    if not message.text and message.stored_parts is None:
-        hint = f"(no text here; read_message seq={message.seq} format=json shows all its parts)"
-        return text.render_message(message, hint)
+    if message.parts_left_behind:
+        hint = (
+            f"{message.text}\n(there is more; read_message seq={message.seq} format=json shows all its parts)"
+        )
+        return text.render_message(message, hint.lstrip())
     rendered = text.render_message(message)
     limit = 4 * cut_at
     if len(rendered) <= limit:

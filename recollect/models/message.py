@@ -59,7 +59,7 @@ class Message(NamedTuple):
 
     @property
     def parts(self) -> list[Part]:
-        """The exact content, as it was appended."""
+        """The exact content, as it was appended; empty where a concise list left it behind."""
         if self.stored_parts is None:
             return [{"type": "text", "text": self.text}]
         parts: list[Part] = json.loads(self.stored_parts)
@@ -70,6 +70,11 @@ class Message(NamedTuple):
             elif part["type"] == "tool_result" and "content" not in part:
                 part["content"] = self.text
         return parts
+
+    @property
+    def parts_left_behind(self) -> bool:
+        """A concise list left the exact parts behind: there is more than the text."""
+        return self.stored_parts == "[]"
 
     @property
     def content(self) -> str | list[Part]:

@@ -265,3 +265,13 @@ async def test_answers_made_of_stored_words_are_text_alone(client: Client, conve
         assert result.structured_content is None
         assert text_of(result).startswith("Between the <conversation> tags: stored messages.")
     assert (await client.call_tool("list_conversations", {})).structured_content is None
+
+
+async def test_a_short_text_beside_a_huge_call_says_that_there_is_more(call: Call, conversation: str) -> None:
+    parts = [
+        {"type": "text", "text": "Let me write that."},
+        {"type": "tool_call", "id": "1", "name": "write", "arguments": {"file": "x" * 9_000}},
+    ]
+    await call("append_message", conversation_id=conversation, role="assistant", content=parts)
+    text = await call("list_messages", conversation_id=conversation)
+    assert "Let me write that.\n(there is more; read_message seq=1 format=json shows all its parts)" in text

@@ -5,7 +5,7 @@
 -- The first row is the conversation itself: seq is 0, parent_seq the head, token_count the
 -- highest seq. A missing conversation gives no row.
 -- With p_max_chars, text is cut to that many characters plus one (so that a reader sees that it
--- was cut), and exact parts of more than four times that many bytes stay behind.
+-- was cut), and exact parts of more than four times that many bytes are an empty list.
 CREATE FUNCTION recollect.messages_v1(
     p_user text,
     p_conversation text,
@@ -16,8 +16,8 @@ CREATE FUNCTION recollect.messages_v1(
     p_max_chars integer
 )
 RETURNS TABLE (
-    seq integer, parent_seq integer, role text, author text, text text, parts text,
-    token_count integer, key text, metadata text, created_at timestamptz, occurred_at timestamptz
+    seq integer, parent_seq integer, role text, author text, text text, parts json,
+    token_count integer, key text, metadata json, created_at timestamptz, occurred_at timestamptz
 )
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -40,8 +40,9 @@ BEGIN
         RETURN QUERY
         SELECT m.seq, m.parent_seq, m.role, m.author,
                CASE WHEN p_max_chars IS NULL THEN m.text ELSE left(m.text, p_max_chars + 1) END,
-               CASE WHEN p_max_chars IS NULL OR octet_length(m.parts::text) <= 4 * p_max_chars THEN m.parts::text END,
-               m.token_count, m.key, m.metadata::text, m.created_at, m.occurred_at
+               CASE WHEN p_max_chars IS NULL OR octet_length(m.parts::text) <= 4 * p_max_chars THEN m.parts
+                    WHEN m.parts IS NOT NULL THEN '[]'::json END,
+               m.token_count, m.key, m.metadata, m.created_at, m.occurred_at
         FROM recollect.message AS m
         WHERE m.user_id = p_user AND m.conversation_id = p_conversation
           AND m.seq > p_after AND m.seq < p_before
@@ -51,8 +52,9 @@ BEGIN
         RETURN QUERY
         SELECT m.seq, m.parent_seq, m.role, m.author,
                CASE WHEN p_max_chars IS NULL THEN m.text ELSE left(m.text, p_max_chars + 1) END,
-               CASE WHEN p_max_chars IS NULL OR octet_length(m.parts::text) <= 4 * p_max_chars THEN m.parts::text END,
-               m.token_count, m.key, m.metadata::text, m.created_at, m.occurred_at
+               CASE WHEN p_max_chars IS NULL OR octet_length(m.parts::text) <= 4 * p_max_chars THEN m.parts
+                    WHEN m.parts IS NOT NULL THEN '[]'::json END,
+               m.token_count, m.key, m.metadata, m.created_at, m.occurred_at
         FROM recollect.message AS m
         WHERE m.user_id = p_user AND m.conversation_id = p_conversation
           AND m.seq > p_after AND m.seq < p_before

@@ -12,8 +12,8 @@ CREATE FUNCTION recollect.window_v1(
     p_max_rows integer
 )
 RETURNS TABLE (
-    seq integer, parent_seq integer, role text, author text, text text, parts text,
-    token_count integer, key text, metadata text, created_at timestamptz, occurred_at timestamptz
+    seq integer, parent_seq integer, role text, author text, text text, parts json,
+    token_count integer, key text, metadata json, created_at timestamptz, occurred_at timestamptz
 )
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -44,8 +44,8 @@ BEGIN
 
     IF conversation.linear THEN
         FOR seq, parent_seq, role, author, text, parts, token_count, key, metadata, created_at, occurred_at IN
-            SELECT m.seq, m.parent_seq, m.role, m.author, m.text, m.parts::text, m.token_count,
-                   m.key, m.metadata::text, m.created_at, m.occurred_at
+            SELECT m.seq, m.parent_seq, m.role, m.author, m.text, m.parts, m.token_count,
+                   m.key, m.metadata, m.created_at, m.occurred_at
             FROM recollect.message AS m
             WHERE m.user_id = p_user AND m.conversation_id = p_conversation AND m.seq <= conversation.head_seq
             ORDER BY m.seq DESC
@@ -60,8 +60,8 @@ BEGIN
 
     next_seq := conversation.head_seq;
     WHILE next_seq > 0 AND shown < p_max_rows LOOP
-        SELECT m.seq, m.parent_seq, m.role, m.author, m.text, m.parts::text, m.token_count,
-               m.key, m.metadata::text, m.created_at, m.occurred_at
+        SELECT m.seq, m.parent_seq, m.role, m.author, m.text, m.parts, m.token_count,
+               m.key, m.metadata, m.created_at, m.occurred_at
         INTO STRICT seq, parent_seq, role, author, text, parts, token_count, key, metadata, created_at, occurred_at
         FROM recollect.message AS m
         WHERE m.user_id = p_user AND m.conversation_id = p_conversation AND m.seq = next_seq;

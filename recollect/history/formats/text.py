@@ -19,6 +19,7 @@ from recollect.models.parts import part_text, readable
 # and invisible characters. Then what our own lines start with, quoted already or not.
 _BREAKS = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
 _INVISIBLE = r"\xad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
+_MARKS = ("[#", "→ ", "← ", "<conversation", "</conversation")
 _POSING = re.compile(
     rf"((?:^|[{_BREAKS}])(?:[^\S{_BREAKS}]|[{_INVISIBLE}])*+)(?=\\*(?:\[#|→ |← |</?conversation))"
 )
@@ -30,12 +31,8 @@ def fenced(attributes: str, body: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """Stored text, readable, with a backslash before lines that pose as ours."""
-    shown = readable(text)
-    # Most texts hold none of the marks; to find that out costs far less than to go through the lines.
-    if "[#" in shown or "→ " in shown or "← " in shown or "conversation" in shown:
-        return _POSING.sub(r"\1\\", shown)
-    return shown
+    """Any text, readable, with a backslash before lines that pose as ours."""
+    return _marked(readable(text))
 
 
 def render(messages: Iterable[Message]) -> str:
@@ -54,9 +51,17 @@ def header(message: Message) -> str:
     return f"[#{message.seq} {who} {at.isoformat(' ', 'minutes')[:16]}{branch}]"
 
 
+def _marked(text: str) -> str:
+    """Text out of the database, which is readable."""
+    # Most texts hold none of the marks; to find that out costs far less than to go through the lines.
+    if "[#" in text or "→ " in text or "← " in text or "conversation" in text:
+        return _POSING.sub(r"\1\\", text)
+    return text
+
+
 def _body(message: Message) -> str:
     if message.stored_parts is None:
-        return quoted(message.text)
+        return _marked(message.text)
     return "\n".join(_part(message, part) for part in message.parts)
 
 
