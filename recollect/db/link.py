@@ -78,8 +78,9 @@ async def link_users(connection: BareConnection, reference: str) -> tuple[UsersL
     reference:   TABLE.COLUMN or SCHEMA.TABLE.COLUMN, as SQL writes names ("User".id). The
                  column is the primary key or unique, and text, varchar, uuid or an integer.
 
-    Returns the link, and whether it is new. While it checks the existing conversations, writes
-    to both tables wait (about a second for a million conversations).
+    Returns the link, and whether it is new. While it works, conversations cannot be used and
+    writes to the users table wait: for 500,000 conversations 0.1 seconds with a text key, 2
+    seconds with an integer, where the table is rewritten.
 
     Raises: InvalidArgument (the reference), NotReady (missing rights, an existing link to
     something else, conversations without a user). Then nothing was changed.
