@@ -207,5 +207,6 @@ def test_statements_use_nothing_that_a_distributed_table_refuses(file: str) -> N
     updates = re.findall(r"\bon conflict\b[^;]*\bdo update\b[^;]*", text)
     assert not [update for update in updates if "now()" in update]
     volatile = ("clock_timestamp", "gen_random_uuid", "random(", "nextval", "uuidv7")
-    assert not [name for name in volatile if name in text]
+    if re.search(r"\b(insert|update|delete)\b", text):
+        assert not [name for name in volatile if name in text]
     assert not re.search(r"\bwith\b[^;]*\b(insert|update|delete)\b[^;]*\breturning\b[^;]*\binsert\b", text)
