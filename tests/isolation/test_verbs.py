@@ -125,10 +125,9 @@ async def test_two_users_may_use_the_same_id_and_the_same_key(
     assert await rows_of(admin, pair.alice.user_id) == before
 
 
+@pytest.mark.parametrize("row", [row for row in MATRIX if row.verb != "erase_user"], ids=name_of)
 async def test_the_owner_gets_other_answers(pair: Pair, row: Row) -> None:
     """Without this, a matrix of calls that always fail would pass."""
-    if row.verb == "erase_user":
-        pytest.skip("it has no argument to get wrong")
     assert await run(pair.alice, row, pair.hers) != await run(pair.alice, row, pair.nobodys)
 
 
