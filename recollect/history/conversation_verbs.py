@@ -8,6 +8,7 @@ from typing import Any, Final
 import asyncpg
 
 from recollect.db import conversations
+from recollect.db.link import CONSTRAINTS as LINK_CONSTRAINTS
 from recollect.history import cursor as cursors
 from recollect.history.incoming import check_int, check_metadata, check_text
 from recollect.history.scope import MAX_ID_CHARS, MAX_PAGE, Scope, in_trash, not_found
@@ -57,7 +58,9 @@ class ConversationVerbs(Scope):
                     made = await conversations.insert(tx, self._user, new, title, instructions, stored)
                     if made is not None:
                         return made
-        except asyncpg.ForeignKeyViolationError as error:
+        except asyncpg.IntegrityConstraintViolationError as error:
+            if error.constraint_name not in LINK_CONSTRAINTS:
+                raise
             raise NotReady(
                 "this user is not in the application's users table that conversations are linked to; "
                 "create the user there first"

@@ -3,12 +3,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import asyncpg
 import pytest
 
+from recollect.db.link import link_users
 from recollect.history.history import History
 from recollect.history.store import Recollect
 from recollect.models.conversation import Conversation, Erased
-from recollect.models.errors import AlreadyExists, Conflict, InvalidArgument, NotFound
+from recollect.models.errors import AlreadyExists, Conflict, InvalidArgument, NotFound, NotReady
 from recollect.models.message import NewMessage
 
 
@@ -229,3 +231,17 @@ def test_conversation_documents_all_its_fields() -> None:
         if name not in ("title", "pinned", "created_at", "forked_from")
     ]
     assert [name for name in names if name not in documented] == []
+
+
+@pytest.mark.parametrize("type", ["text", "uuid"])
+async def test_a_user_who_is_missing_from_the_linked_table_is_told_so(
+    database_url: str, store: Recollect, type: str
+) -> None:
+    connection = await asyncpg.connect(database_url)
+    try:
+        await connection.execute(f"CREATE TABLE public.users (id {type} PRIMARY KEY)")
+        await link_users(connection, "public.users.id")
+    finally:
+        await connection.close()
+    with pytest.raises(NotReady, match="create the user there first"):
+        await store.for_user("nobody").create()
