@@ -192,7 +192,7 @@ async def test_a_verb_reads_as_much_of_10_messages_as_of_5000(meter: Meter, name
         # A write now and then meets a full page; the smallest of a few is the ordinary one.
         reads.append(min([await meter.read_by(lambda id=id: verb(alice, id)) for _ in range(6)]))
     short, long = reads
-    assert long.rows == short.rows
+    assert long.rows == short.rows <= 11
     assert abs(long.pages - short.pages) <= DEEPER
 
 

@@ -87,8 +87,8 @@ def verbs() -> dict[str, set[str]]:
     """The verbs of a history, and the names of their arguments."""
     return {
         name: set(inspect.signature(member).parameters) - {"self"}
-        for name, member in vars(History).items()
-        if inspect.isroutine(member) and not name.startswith("_")
+        for name, member in inspect.getmembers(History, inspect.isroutine)
+        if not name.startswith("_")
     }
 
 
