@@ -56,6 +56,11 @@ class Baseline:
         """A conversation of `size` equal messages."""
         await self._connection.execute(FILL, id, size, text, token_count)
 
+    async def settle(self) -> None:
+        """Do for all tables of the database, Recollect's too, what autovacuum does sooner or later:
+        without statistics plans are guesses, and change in the middle of a measurement."""
+        await self._connection.execute("VACUUM (ANALYZE)")
+
     async def append(self, id: str, text: str, token_count: int) -> int:
         """One UPDATE and one INSERT in a transaction; gives the seq."""
         async with self._connection.transaction():

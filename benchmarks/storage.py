@@ -53,6 +53,7 @@ async def measure_appends(history: History, baseline: Baseline, extent: Extent) 
             await baseline.fill(id, size, TEXT, tokens)
             contenders.append((ours[size], partial(history.append, id, message)))
             contenders.append((theirs[size], partial(baseline.append, id, TEXT, tokens)))
+        await baseline.settle()
         await take_turns(contenders, extent.calls)
     base = "BEGIN, UPDATE, INSERT, COMMIT"
     rows = [
@@ -69,6 +70,7 @@ async def measure_loads(history: History, baseline: Baseline, extent: Extent) ->
     for size in SIZES:
         ids[size] = await fill(history, size)
         await baseline.fill(ids[size], size, TEXT, tokens)
+    await baseline.settle()
     budget = await _budget(history, ids[LARGE], 50)
     ours = {(size, count): Timing() for size in SIZES for count in (50, SMALL)}
     windows = {size: Timing() for size in SIZES}
