@@ -1,4 +1,4 @@
-"""The least that an MCP server over stdio can be: the SDK's, with one tool that does nothing."""
+"""The least that an MCP server over stdio can be: the SDK's, with tools that do nothing."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ server = MCPServer("bare")
 async def nothing() -> str:
     """Do nothing."""
     return ""
+
+
+@server.tool(structured_output=False)
+async def text(characters: int) -> str:
+    """Do nothing but give a text."""
+    return ("0123456789 abcdefghijklmnopqrstuvwxyz €\n" * (characters // 40 + 1))[:characters]
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ class Extent:
 
 
 FULL = Extent(rounds=15, calls=100, starts=15, seconds=60)
-QUICK = Extent(rounds=5, calls=50, starts=4, seconds=10)
+QUICK = Extent(rounds=5, calls=50, starts=4, seconds=8)
 
 
 @dataclass(slots=True)

@@ -18,6 +18,9 @@ from recollect.history.history import History
 CONVERSATION = 1_000
 CALL_BOUND = 1.5
 
+LARGE_ANSWERS = ("load_context", "list_messages")
+"""Calls whose answers are large: what does it cost to carry as much text alone?"""
+
 
 async def measure_tool_calls(history: History, home: Path, extent: Extent) -> list[Row]:
     """Each tool's call; `history` is that of the user whom the stdio server serves."""
@@ -25,21 +28,27 @@ async def measure_tool_calls(history: History, home: Path, extent: Extent) -> li
     calls: dict[str, tuple[str, dict[str, Any]]] = {
         "append_message": ("append_message", {"conversation_id": written, "role": "user", "content": TEXT}),
         "load_context": ("load_context", {"conversation_id": read}),
-        "load_context, small budget": ("load_context", {"conversation_id": read, "max_tokens": 1_000}),
+        "load_context of 1,000 tokens": ("load_context", {"conversation_id": read, "max_tokens": 1_000}),
         "list_messages": ("list_messages", {"conversation_id": read}),
         "list_conversations": ("list_conversations", {}),
     }
-    timings = {what: Timing() for what in calls}
+    ours = {what: Timing() for what in calls}
     nothing = Timing()
+    as_large = {what: Timing() for what in LARGE_ANSWERS}
     async with _client(BARE, home) as bare, _client(RECOLLECT, home) as recollect:
         contenders = [(nothing, partial(_call, bare, "nothing", {}))]
-        contenders += [
-            (timings[what], partial(_call, recollect, tool, arguments))
-            for what, (tool, arguments) in calls.items()
-        ]
+        for what, (tool, arguments) in calls.items():
+            contenders.append((ours[what], partial(_call, recollect, tool, arguments)))
+            if what in as_large:
+                characters = await _call(recollect, tool, arguments)
+                contenders.append((as_large[what], partial(_call, bare, "text", {"characters": characters})))
         for _ in extent.count(extent.rounds):
             await take_turns(contenders, extent.calls)
-    return [Row(f"{what} over stdio", "an empty tool", timings[what], nothing, CALL_BOUND) for what in calls]
+    rows = [Row(f"{what} over stdio", "an empty tool", ours[what], nothing, CALL_BOUND) for what in calls]
+    rows += [
+        Row(f"{what} over stdio", "only as much text", ours[what], as_large[what], None) for what in as_large
+    ]
+    return rows
 
 
 def _client(command: list[str], home: Path) -> Client:
@@ -48,6 +57,8 @@ def _client(command: list[str], home: Path) -> Client:
     )
 
 
-async def _call(client: Client, tool: str, arguments: dict[str, Any]) -> None:
+async def _call(client: Client, tool: str, arguments: dict[str, Any]) -> int:
+    """Call a tool; gives the length of its text."""
     result = await client.call_tool(tool, arguments)
     assert not result.is_error, result
+    return sum(len(block.text) for block in result.content if block.type == "text")
