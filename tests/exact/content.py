@@ -13,6 +13,7 @@ from recollect.models.message import ROLES, Message, NewMessage, Part, Role
 EXAMPLES = settings(
     max_examples=10,
     deadline=None,
+    report_multiple_bugs=False,
     suppress_health_check=[
         HealthCheck.too_slow,
         HealthCheck.data_too_large,
