@@ -217,11 +217,15 @@ class Database:
 
 
 def _become(user_id: str) -> str:
-    """Two statements, as text: a literal, not a parameter, reaches Citus workers, and it fits
-    into the message that opens the transaction."""
+    """Statements as text: a literal, not a parameter, reaches Citus workers, and they fit into the
+    message that opens the transaction.
+
+    Without sorts the planner walks the index that has the order, also in a new database, of
+    which it has no statistics yet and would read all of a user's rows to sort them.
+    """
     if not 0 < len(user_id) <= MAX_USER_ID_CHARS:
         raise InvalidArgument("user_id", f"must have 1 to {MAX_USER_ID_CHARS} characters")
     check_storable("user_id", user_id)
     # In E'' a backslash escapes and '' is a quote, whatever standard_conforming_strings says.
     literal = "E'" + user_id.replace("\\", "\\\\").replace("'", "''") + "'"
-    return f"SET LOCAL ROLE recollect_app; SET LOCAL recollect.user_id = {literal}"
+    return f"SET LOCAL ROLE recollect_app; SET LOCAL recollect.user_id = {literal}; SET LOCAL enable_sort = off"

@@ -198,7 +198,7 @@ def test_functions_run_as_the_least_privileged_role_with_a_fixed_path(database_u
     for row in rows:
         assert row["prosecdef"]
         assert row["owner"] in schema.ROLES
-        assert row["proconfig"] == ["search_path=pg_catalog, pg_temp"]
+        assert row["proconfig"][0] == "search_path=pg_catalog, pg_temp"
 
 
 @pytest.mark.parametrize("file", sorted(path.stem for path in Path(sql.__file__).parent.glob("*.sql")))

@@ -22,6 +22,7 @@ RETURNS TABLE (
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET enable_sort = off  -- walk the index, also while there are no statistics
 ROWS 50
 AS $$
 #variable_conflict use_column
