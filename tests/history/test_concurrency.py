@@ -44,7 +44,12 @@ def appenders(
     url_of_appenders: str, conversation: str, tmp_path: Path
 ) -> Generator[list[tuple[subprocess.Popen[bytes], Path]]]:
     started: list[tuple[subprocess.Popen[bytes], Path]] = []
-    environment = {**os.environ, "RECOLLECT_DATABASE_URL": url_of_appenders, "RECOLLECT_POOL_SIZE": "4"}
+    environment = {
+        **os.environ,
+        "RECOLLECT_DATABASE_URL": url_of_appenders,
+        "RECOLLECT_POOL_SIZE": "4",
+        "RECOLLECT_CONNECT_TIMEOUT": "60",
+    }
     for number in range(PROCESSES):
         told = tmp_path / f"{number}.jsonl"
         with told.open("wb") as out:
