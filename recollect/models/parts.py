@@ -7,6 +7,12 @@
     image, audio, file   as the provider gave them: url, data (base64) or file_id
     resource     uri
     refusal      text
+    other        format, value: a block or item that only this provider's format has, as it was
+
+Fields that renderers know besides: `signature`, `encrypted` and `provider` on reasoning (who can
+read them), `name` on results and files, `media_type`, `provider` beside a file_id (who holds it),
+`kind` on calls and results that are no plain function's, `native` (what a provider sent beyond
+the part; see docs/formats.md).
 
 Every part may carry any further JSON field; all of it comes back exactly.
 """
@@ -34,6 +40,7 @@ REQUIRED: dict[str, tuple[tuple[str, type | tuple[type, ...]], ...]] = {
     "file": (),
     "resource": (("uri", str),),
     "refusal": (("text", str),),
+    "other": (("format", str), ("value", dict)),
 }
 """The fields that each type of part must have, and their JSON types."""
 

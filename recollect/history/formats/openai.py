@@ -6,13 +6,57 @@ named in a text part, so that the model knows that something was there.
 
 from __future__ import annotations
 
-import json
+import re
+from collections.abc import Sequence
 from typing import Any
 
-from recollect.models.message import Message, Part
+from recollect.history.formats import media, speech
+from recollect.history.formats.native import recalled, remembered
+from recollect.history.formats.payload import blocks, entries, entry, inner, other, refuse_role, word
+from recollect.history.formats.rendered import JsonObject, Rendered, Said
+from recollect.models.errors import InvalidArgument
+from recollect.models.message import Message, NewMessage, Part
 from recollect.models.parts import part_text, readable
 
-JsonObject = dict[str, Any]
+STYLES = ("plain", "blocks")
+"""Content as a string where it is text alone, or as a list of blocks throughout."""
+
+LIMITS = speech.Limits(re.compile(r"[^\x00-\x1f]+"), 40, re.compile(r"[a-zA-Z0-9_-]+"), 64)
+
+_ROLES = ("developer", "system", "user", "assistant", "tool", "function")
+_AUTHOR = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_AUDIO = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3"}
+
+
+def incoming(payload: object, argument: str = "messages") -> list[NewMessage]:
+    """Chat Completions messages as messages to append, one for one.
+
+    Raises: InvalidArgument that names the place, such as `messages[2].content[0].type`.
+    """
+    found: list[NewMessage] = []
+    for value, where in entries(payload, argument):
+        said = _heard(value, where)
+        found.append(remembered(said, [value], "openai", _render, STYLES))
+    return found
+
+
+def outgoing(messages: Sequence[Message], *, exact: bool = False) -> Rendered:
+    """Messages as Chat Completions messages, such as the API accepts.
+
+    exact:  what came in in this format goes out as it was, even if the API would refuse it.
+    """
+    lost: list[str] = []
+    said = speech.heard(messages, "openai", lost, exact=exact)
+    if not exact:
+        speech.fit(said, LIMITS, lost)
+    rendered: list[JsonObject] = []
+    for message in said:
+        for value in recalled(message, "openai", _render, STYLES, lost):
+            if not exact and _empty(value):
+                message.lose(lost, "an empty message")
+            else:
+                rendered.append(value)
+    return Rendered(rendered, lost=lost)
 
 
 def render_message(message: Message, text: str | None = None) -> list[JsonObject]:
@@ -20,22 +64,13 @@ def render_message(message: Message, text: str | None = None) -> list[JsonObject
 
     text:  stands for the words of the message (a stub of a huge one); its calls stay.
     """
-    parts = message.parts
-    results = [part for part in parts if part["type"] == "tool_result"]
-    if message.role == "tool":
-        return [
-            {
-                "role": "tool",
-                "tool_call_id": readable(part["call_id"]),
-                "content": readable(part_text(part) if text is None else text),
-            }
-            for part in results
-        ]
-    if message.role == "assistant":
-        return [_assistant(parts, text)]
-    content = [_content(part) for part in parts] if text is None else [_text(text)]
-    plain = len(content) == 1 and content[0]["type"] == "text"
-    return [{"role": message.role, "content": content[0]["text"] if plain else content}]
+    parts: list[Part] = message.parts
+    if text is not None and message.role == "tool":
+        parts = [{**part, "content": text} if part["type"] == "tool_result" else part for part in parts]
+    elif text is not None:
+        calls = [part for part in parts if part["type"] == "tool_call"]
+        parts = [{"type": "text", "text": text}, *calls]
+    return speech.cleaned(_render(Said(message.role, parts), STYLES[0], []))
 
 
 def missing_result(call_id: str) -> JsonObject:
@@ -47,43 +82,204 @@ def missing_result(call_id: str) -> JsonObject:
     }
 
 
-def _assistant(parts: list[Part], text: str | None) -> JsonObject:
-    calls = [
-        {"id": readable(part["id"]), "type": "function", "function": _function(part)}
-        for part in parts
-        if part["type"] == "tool_call"
-    ]
-    words = (
-        text if text is not None else "\n\n".join(part["text"] for part in parts if part["type"] == "text")
-    )
-    refusal = "\n\n".join(part["text"] for part in parts if part["type"] == "refusal") if text is None else ""
-    message: JsonObject = {
-        "role": "assistant",
-        "content": readable(words) if words or not (calls or refusal) else None,
-    }
-    if refusal:
-        message["refusal"] = readable(refusal)
+def _empty(value: JsonObject) -> bool:
+    if value.get("role") in ("tool", "function"):
+        return False
+    return not any(value.get(name) for name in ("content", "tool_calls", "function_call", "refusal", "audio"))
+
+
+def _heard(value: JsonObject, where: str) -> Said:
+    role = value.get("role")
+    content = value.get("content")
+    if role in ("tool", "function"):
+        call: Part = {"type": "tool_result"}
+        if role == "function":
+            call |= {"call_id": f"{word(value, 'name', where)}~0", "kind": "function"}
+        else:
+            call["call_id"] = word(value, "tool_call_id", where)
+        shown = content if isinstance(content, str) else _parts(content, f"{where}.content")
+        return Said("tool", [{**call, "content": shown}])
+    if role not in ("developer", "system", "user", "assistant"):
+        raise refuse_role(value, where, _ROLES)
+    said = Said(role, _parts(content, f"{where}.content"))
+    name = value.get("name")
+    if isinstance(name, str) and _AUTHOR.fullmatch(name):
+        said.author = name
+    if role == "assistant":
+        refusal = value.get("refusal")
+        if isinstance(refusal, str):
+            said.parts.append({"type": "refusal", "text": refusal})
+        audio = inner(value, "audio", "id")
+        if isinstance(audio, str):
+            said.parts.append({"type": "audio", "file_id": audio, "provider": "openai"})
+        said.parts += _calls(value, where)
+    elif "content" not in value:
+        raise InvalidArgument(f"{where}.content", "is missing")
+    return said
+
+
+def _parts(content: object, where: str) -> list[Part]:
+    if content is None:
+        return []
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    return [_part(block, at) for block, at in blocks(content, where)]
+
+
+def _part(block: JsonObject, where: str) -> Part:
+    kind = block["type"]
+    if kind in ("text", "refusal"):
+        return {"type": kind, "text": word(block, kind, where)}
+    url = inner(block, "image_url", "url")
+    if kind == "image_url" and isinstance(url, str):
+        return {"type": "image", **media.located(url)}
+    data = inner(block, "input_audio", "data")
+    if kind == "input_audio" and isinstance(data, str):
+        mp3 = inner(block, "input_audio", "format") == "mp3"
+        return {"type": "audio", "data": data, "media_type": "audio/mpeg" if mp3 else "audio/wav"}
+    if kind == "file":
+        return {"type": "file", **_file(entry(block.get("file"), f"{where}.file"))}
+    return other("openai", block)
+
+
+def _file(file: JsonObject) -> Part:
+    found: Part = {}
+    data, file_id, name = (file.get(field) for field in ("file_data", "file_id", "filename"))
+    if isinstance(data, str):
+        found |= media.located(data) if data.startswith("data:") else {"data": data}
+    if isinstance(file_id, str):
+        found |= {"file_id": file_id, "provider": "openai"}
+    if isinstance(name, str):
+        found["name"] = name
+    return found
+
+
+def _calls(value: JsonObject, where: str) -> list[Part]:
+    found: list[Part] = []
+    listed = value.get("tool_calls")
+    for call, at in entries(listed, f"{where}.tool_calls") if listed is not None else ():
+        kind = "custom" if call.get("type") == "custom" else "function"
+        called = entry(call.get(kind), f"{at}.{kind}")
+        part: Part = {
+            "type": "tool_call",
+            "id": word(call, "id", at),
+            "name": word(called, "name", f"{at}.{kind}"),
+            "arguments": word(called, "input" if kind == "custom" else "arguments", f"{at}.{kind}"),
+        }
+        found.append(part if kind == "function" else {**part, "kind": "custom"})
+    if value.get("function_call") is not None:  # what tool_calls were before there were several
+        at = f"{where}.function_call"
+        called = entry(value["function_call"], at)
+        name, arguments = word(called, "name", at), word(called, "arguments", at)
+        found.append(
+            {"type": "tool_call", "id": f"{name}~0", "name": name, "arguments": arguments, "kind": "function"}
+        )
+    return found
+
+
+def _render(said: Said, style: str, lost: list[str]) -> list[JsonObject]:
+    rendered: list[JsonObject] = []
+    for run in speech.runs(said):
+        if run.role == "tool":
+            rendered += [_result(run, part, style, lost) for part in run.parts]
+            continue
+        value: JsonObject = {"role": run.role}
+        if run.author is not None:
+            if _AUTHOR.fullmatch(run.author):
+                value["name"] = run.author
+            else:
+                run.lose(lost, "the author, whose name has characters that are not accepted here")
+        value |= _assistant(run, style, lost) if run.role == "assistant" else _content(run, style, lost)
+        rendered.append(value)
+    return rendered
+
+
+def _result(said: Said, part: Part, style: str, lost: list[str]) -> JsonObject:
+    if part.get("is_error"):
+        said.lose(lost, "that a tool failed (the words of its result are shown)")
+    content: Any = part["content"]
+    if isinstance(content, list):
+        shown = [_text(said, inside, lost) for inside in part["content"]]
+        content = shown if style == "blocks" else "\n".join(block["text"] for block in shown)
+    if part.get("kind") == "function" and speech.MADE_ID.fullmatch(part["call_id"]):
+        return {"role": "function", "name": part["call_id"].rpartition("~")[0], "content": content}
+    return {"role": "tool", "tool_call_id": part["call_id"], "content": content}
+
+
+def _content(said: Said, style: str, lost: list[str]) -> JsonObject:
+    shown = [block for part in said.parts if (block := _block(said, part, lost)) is not None]
+    plain = style == "plain" and len(shown) == 1 and shown[0].get("type") == "text"
+    return {"content": shown[0]["text"] if plain else shown}
+
+
+def _assistant(said: Said, style: str, lost: list[str]) -> JsonObject:
+    words: list[JsonObject] = []
+    value: JsonObject = {"content": None}
+    calls: list[JsonObject] = []
+    for part in said.parts:
+        if part["type"] == "tool_call":
+            if part.get("kind") == "function" and speech.MADE_ID.fullmatch(part["id"]):
+                value["function_call"] = {"name": part["name"], "arguments": speech.arguments_text(part)}
+            else:
+                calls.append(_call(part))
+        elif part["type"] == "refusal" and style == "plain":
+            value["refusal"] = "\n\n".join(filter(None, [value.get("refusal"), part["text"]]))
+        elif part["type"] == "refusal":
+            words.append({"type": "refusal", "refusal": part["text"]})
+        elif part["type"] == "audio" and (held := media.held(part, "openai")) is not None:
+            value["audio"] = {"id": held}
+        elif part["type"] == "other" and part.get("format") == "openai":
+            words.append(part["value"])
+        elif part["type"] not in ("reasoning", "other"):
+            words.append(_text(said, part, lost))
+        elif not speech.is_step(part):
+            said.lose(lost, _what(part))
     if calls:
-        message["tool_calls"] = calls
-    return message
+        value["tool_calls"] = calls
+    if words and style == "plain" and all(block.get("type") == "text" for block in words):
+        value["content"] = "\n\n".join(block["text"] for block in words)
+    elif words:
+        value["content"] = words
+    return value
 
 
-def _function(part: Part) -> JsonObject:
-    arguments = part["arguments"]
-    return {
-        "name": readable(part["name"]),
-        "arguments": readable(arguments if isinstance(arguments, str) else json.dumps(arguments)),
-    }
+def _call(part: Part) -> JsonObject:
+    arguments = speech.arguments_text(part)
+    if part.get("kind") == "custom":
+        return {"id": part["id"], "type": "custom", "custom": {"name": part["name"], "input": arguments}}
+    return {"id": part["id"], "type": "function", "function": {"name": part["name"], "arguments": arguments}}
 
 
-def _content(part: Part) -> JsonObject:
+def _block(said: Said, part: Part, lost: list[str]) -> JsonObject | None:
+    kind = part["type"]
+    if kind == "other" and part.get("format") == "openai":
+        return part["value"]
+    if kind in ("reasoning", "other"):
+        said.lose(lost, _what(part))
+        return None
+    data, url, held = media.data(part), media.data_url(part) or media.link(part), media.held(part, "openai")
+    if kind == "image" and url is not None:
+        return {"type": "image_url", "image_url": {"url": url}}
+    if kind == "audio" and data is not None and (format := _AUDIO.get(media.media_type(part))) is not None:
+        return {"type": "input_audio", "input_audio": {"data": data, "format": format}}
+    if kind == "file" and (data is not None or held is not None):
+        named = {"filename": name} if (name := media.name(part)) is not None else {}
+        where = {"file_data": url} if data is not None else {}
+        return {"type": "file", "file": where | ({"file_id": held} if held is not None else {}) | named}
+    return _text(said, part, lost)
+
+
+def _text(said: Said, part: Part, lost: list[str]) -> JsonObject:
+    """Text, or words that say what is not shown."""
     if part["type"] in ("text", "refusal", "tool_result"):
-        return _text(part_text(part))
-    url = part.get("url")
-    if part["type"] == "image" and isinstance(url, str):
-        return {"type": "image_url", "image_url": {"url": readable(url)}}
-    return _text(f"({part['type']} part, not shown)")
+        return {"type": "text", "text": part_text(part)}
+    said.lose(lost, _what(part))
+    if part["type"] == "resource":
+        return {"type": "text", "text": f"(resource {part['uri']}, not shown)"}
+    return {"type": "text", "text": f"({part['type']} part, not shown)"}
 
 
-def _text(text: str) -> JsonObject:
-    return {"type": "text", "text": readable(text)}
+def _what(part: Part) -> str:
+    if part["type"] == "other":
+        return "a part that only another format has"
+    return f"{part['type']}"

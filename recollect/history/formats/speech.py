@@ -1,0 +1,165 @@
+"""Stored messages on their way to a provider: ids and names that it accepts, runs that it knows.
+
+A conversation may have been written by several providers. Here are the steps that all formats
+share; what each provider demands of its list stands in its own module.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from recollect.history.formats.native import list_foreign
+from recollect.history.formats.payload import inner
+from recollect.history.formats.rendered import Provider, Said
+from recollect.models.message import Message, Part
+from recollect.models.parts import readable
+
+MADE_ID = re.compile(r".*~\d+", re.DOTALL)
+"""The id made for a call that came without one: the function's name and its place among the calls of
+that name in its message. The result, which may come in much later, gets the same from its own."""
+
+_ESCAPED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a provider accepts as the id of a call (and no id twice) and as a tool's name."""
+
+    id: re.Pattern[str]
+    id_length: int
+    name: re.Pattern[str]
+    name_length: int
+
+
+def heard(messages: Sequence[Message], provider: Provider, lost: list[str], *, exact: bool) -> list[Said]:
+    """The messages as renderers see them. Unless `exact`, without NUL and lone surrogates, which
+    providers refuse."""
+    found: list[Said] = []
+    for message in messages:
+        parts = message.parts
+        if not exact and message.stored_parts is not None and _ESCAPED.search(message.stored_parts):
+            parts = cast("list[Part]", cleaned(parts))
+        said = Said(message.role, parts, message.author, message.seq)
+        list_foreign(said, provider, lost)
+        found.append(said)
+    return found
+
+
+def cleaned(value: Any) -> Any:
+    """JSON with every string readable."""
+    if isinstance(value, str):
+        return readable(value)
+    if isinstance(value, list):
+        return [cleaned(item) for item in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {readable(name): cleaned(item) for name, item in cast("dict[str, Any]", value).items()}
+    return value
+
+
+def fit(said: Sequence[Said], limits: Limits, lost: list[str]) -> None:
+    """Give calls and their results ids, and calls names, that the provider accepts.
+
+    A changed id ends in the message's `seq`, so that it stays the same while the window moves.
+    """
+    taken: set[str] = set()
+    now: dict[str, str] = {}
+    for message in said:
+        for part in message.parts:
+            if part["type"] == "tool_call":
+                part["id"], given = _id(part["id"], message.seq, limits, taken), part["id"]
+                taken.add(part["id"])
+                now[given] = part["id"]
+                if not limits.name.fullmatch(part["name"]) or len(part["name"]) > limits.name_length:
+                    message.lose(lost, "the name of a tool, in characters that are not accepted here")
+                    part["name"] = _worded(part["name"])[: limits.name_length]
+            elif part["type"] == "tool_result":
+                call = part["call_id"]
+                part["call_id"] = now.get(call) or _id(call, message.seq, limits, set())
+
+
+def _id(given: str, seq: int, limits: Limits, taken: set[str]) -> str:
+    fits = limits.id.fullmatch(given) and len(given) <= limits.id_length and not MADE_ID.fullmatch(given)
+    if fits and given not in taken:
+        return given
+    wanted, count = f"_{seq}", 1
+    while True:
+        made = _worded(given)[: limits.id_length - len(wanted)] + wanted
+        if made not in taken:
+            return made
+        count += 1
+        wanted = f"_{seq}_{count}"
+
+
+def _worded(text: str) -> str:
+    return re.sub(r"[^a-zA-Z0-9_-]", "_", text) or "_"
+
+
+def name_results(said: Sequence[Said]) -> None:
+    """Give each result the name of the tool that was called."""
+    names: dict[str, str] = {}
+    for message in said:
+        for part in message.parts:
+            if part["type"] == "tool_call":
+                names[part["id"]] = part["name"]
+            elif part["type"] == "tool_result" and not isinstance(part.get("name"), str):
+                part["name"] = names.get(part["call_id"]) or part["call_id"].partition("~")[0]
+
+
+def is_step(part: Part) -> bool:
+    """Whether a part is the Vercel AI SDK's mark between two steps of one message."""
+    return part["type"] == "other" and inner(part, "value", "type") == "step-start"
+
+
+def runs(said: Said) -> list[Said]:
+    """One message as the runs that most providers keep apart: results in messages of their own.
+
+    In an assistant's message each step's results come after all that the assistant said in that
+    step; elsewhere results come first, since they answer what stood before.
+    """
+    if not any(part["type"] == "tool_result" for part in said.parts):
+        return [said] if said.role != "tool" else [Said("user", said.parts, said.author, said.seq)]
+    steps: list[list[Part]] = [[]]
+    for part in said.parts:
+        if said.role == "assistant" and is_step(part):
+            steps.append([])
+        steps[-1].append(part)
+    found: list[Said] = []
+    rest = "user" if said.role == "tool" else said.role
+    for step in steps:
+        results = [part for part in step if part["type"] == "tool_result"]
+        words = [part for part in step if part["type"] != "tool_result"]
+        two = [Said(rest, words, said.author, said.seq), Said("tool", results, said.author, said.seq)]
+        found += [run for run in (two if said.role == "assistant" else two[::-1]) if run.parts]
+    return found
+
+
+def arguments_object(part: Part) -> dict[str, Any]:
+    """A call's arguments as an object; a string that is no JSON object stands under `input`."""
+    arguments = part["arguments"]
+    if isinstance(arguments, dict):
+        return cast("dict[str, Any]", arguments)
+    if not arguments:
+        return {}
+    value = parsed(arguments)
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {"input": arguments}
+
+
+def arguments_text(part: Part) -> str:
+    arguments = part["arguments"]
+    return arguments if isinstance(arguments, str) else json.dumps(arguments)
+
+
+def parsed(text: str) -> Any:
+    """JSON, or None for what is not."""
+    try:
+        return json.loads(text, parse_constant=_no_json)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _no_json(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
