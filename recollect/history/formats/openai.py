@@ -21,7 +21,13 @@ from recollect.models.parts import part_text, readable
 STYLES = ("plain", "blocks")
 """Content as a string where it is text alone, or as a list of blocks throughout."""
 
-LIMITS = speech.Limits(re.compile(r"[^\x00-\x1f]+"), 40, re.compile(r"[a-zA-Z0-9_-]+"), 64)
+LIMITS = speech.Limits(
+    id=re.compile(r"[^\x00-\x1f]+"),
+    id_length=40,
+    name=re.compile(r"[a-zA-Z0-9_-]+"),
+    name_length=64,
+    keeps_made=lambda part: part.get("kind") == "function",
+)
 
 _ROLES = ("developer", "system", "user", "assistant", "tool", "function")
 _AUTHOR = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -48,6 +54,7 @@ def outgoing(messages: Sequence[Message], *, exact: bool = False) -> Rendered:
     lost: list[str] = []
     said = speech.heard(messages, "openai", lost, exact=exact)
     if not exact:
+        speech.match_kinds(said)
         speech.fit(said, LIMITS, lost)
     rendered: list[JsonObject] = []
     for message in said:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -27,12 +27,16 @@ _ESCAPED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a provider accepts as the id of a call (and no id twice) and as a tool's name."""
+    """What a provider accepts as the id of a call (and no id twice) and as a tool's name.
+
+    keeps_made:  whether the made id of a call or result stays, since the provider never sees it.
+    """
 
     id: re.Pattern[str]
     id_length: int
     name: re.Pattern[str]
     name_length: int
+    keeps_made: Callable[[Part], bool] = lambda _: False
 
 
 def heard(messages: Sequence[Message], provider: Provider, lost: list[str], *, exact: bool) -> list[Said]:
@@ -70,7 +74,7 @@ def fit(said: Sequence[Said], limits: Limits, lost: list[str]) -> None:
     for message in said:
         for part in message.parts:
             if part["type"] == "tool_call":
-                part["id"], given = _id(part["id"], message.seq, limits, taken), part["id"]
+                part["id"], given = _id(part, part["id"], message.seq, limits, taken), part["id"]
                 taken.add(part["id"])
                 now[given] = part["id"]
                 if not limits.name.fullmatch(part["name"]) or len(part["name"]) > limits.name_length:
@@ -78,12 +82,14 @@ def fit(said: Sequence[Said], limits: Limits, lost: list[str]) -> None:
                     part["name"] = _worded(part["name"])[: limits.name_length]
             elif part["type"] == "tool_result":
                 call = part["call_id"]
-                part["call_id"] = now.get(call) or _id(call, message.seq, limits, set())
+                part["call_id"] = now.get(call) or _id(part, call, message.seq, limits, set())
 
 
-def _id(given: str, seq: int, limits: Limits, taken: set[str]) -> str:
-    fits = limits.id.fullmatch(given) and len(given) <= limits.id_length and not MADE_ID.fullmatch(given)
-    if fits and given not in taken:
+def _id(part: Part, given: str, seq: int, limits: Limits, taken: set[str]) -> str:
+    if MADE_ID.fullmatch(given):
+        if limits.keeps_made(part):
+            return given
+    elif limits.id.fullmatch(given) and len(given) <= limits.id_length and given not in taken:
         return given
     wanted, count = f"_{seq}", 1
     while True:
@@ -96,6 +102,22 @@ def _id(given: str, seq: int, limits: Limits, taken: set[str]) -> str:
 
 def _worded(text: str) -> str:
     return re.sub(r"[^a-zA-Z0-9_-]", "_", text) or "_"
+
+
+def match_kinds(said: Sequence[Said]) -> None:
+    """Make a call and its result of one kind: the call's if that takes any result, else both plain."""
+    calls: dict[str, Part] = {}
+    for message in said:
+        for part in message.parts:
+            if part["type"] == "tool_call":
+                calls[part["id"]] = part
+            elif part["type"] == "tool_result":
+                call = calls.get(part["call_id"], {})
+                if call.get("kind") == "custom":
+                    part["kind"] = "custom"
+                elif call.get("kind") != part.get("kind"):
+                    call.pop("kind", None)
+                    part.pop("kind", None)
 
 
 def name_results(said: Sequence[Said]) -> None:
