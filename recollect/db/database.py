@@ -228,4 +228,6 @@ def _become(user_id: str) -> str:
     check_storable("user_id", user_id)
     # In E'' a backslash escapes and '' is a quote, whatever standard_conforming_strings says.
     literal = "E'" + user_id.replace("\\", "\\\\").replace("'", "''") + "'"
-    return f"SET LOCAL ROLE recollect_app; SET LOCAL recollect.user_id = {literal}; SET LOCAL enable_sort = off"
+    return (
+        f"SET LOCAL ROLE recollect_app; SET LOCAL recollect.user_id = {literal}; SET LOCAL enable_sort = off"
+    )

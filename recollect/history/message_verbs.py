@@ -171,8 +171,8 @@ class MessageVerbs(Scope):
         of its current path as fits, tool calls never without their results, in one round trip.
 
         max_tokens:  1 to 2,000,000, instructions included.
-        format:      "text", a transcript for an agent that reads a tool result, or "openai",
-                     Chat Completions messages.
+        format:      "text", a transcript for an agent that reads a tool result; "openai" (Chat
+                     Completions), "openai_responses", "anthropic", "gemini", "vercel".
 
         The same head gives the same bytes. Raises: InvalidArgument, NotFound.
         """

@@ -8,15 +8,32 @@ shown whole or not at all; only the newest one is cut to stubs where it alone is
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import UTC, datetime
 
 from recollect.db.messages import Window
-from recollect.history.formats import FORMATS, Format, openai, text
+from recollect.history.formats import FORMATS, Format, openai, text, vercel
+from recollect.history.formats.anthropic_out import outgoing as to_anthropic
+from recollect.history.formats.gemini_out import outgoing as to_gemini
+from recollect.history.formats.openai_responses_out import outgoing as to_responses
+from recollect.history.formats.rendered import Rendered
 from recollect.history.incoming import check_int
 from recollect.history.tokens import MESSAGE_OVERHEAD, estimate
 from recollect.models.errors import InvalidArgument
-from recollect.models.message import ContextWindow, Message
+from recollect.models.message import ContextWindow, Message, Role
+
+OUTGOING: dict[Format, Callable[[Sequence[Message]], Rendered]] = {
+    "openai": openai.outgoing,
+    "openai_responses": to_responses,
+    "anthropic": to_anthropic,
+    "gemini": to_gemini,
+    "vercel": vercel.outgoing,
+}
+"""How each provider's format is rendered."""
+
+NO_RESULT = "No result was recorded for this call."
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 HEADER_TOKENS = 14
 """What the line in front of each message costs in the text format."""
@@ -82,10 +99,11 @@ def build_window(conversation_id: str, found: Window, max_tokens: int, format: F
         omitted=max(0, found.message_count - len(shown)),
         repairs=[line for seq, line in sorted(_located(repairs)) if seq > cut_after],
     )
-    if format == "openai":
-        window.messages = _openai(instructions, chosen, stubs)
-    else:
+    if format == "text":
         window.text = _text(window, instructions, chosen, stubs)
+    else:
+        rendered = OUTGOING[format](_whole(instructions, chosen, stubs))
+        window.messages, window.system, window.lost = rendered.messages, rendered.system, rendered.lost
     return window
 
 
@@ -171,15 +189,34 @@ def _fitting(words: str, tokens: int) -> str:
     return kept
 
 
-def _openai(instructions: str | None, units: list[Unit], stubs: dict[int, str]) -> list[dict[str, Any]]:
-    rendered: list[dict[str, Any]] = []
+def _whole(instructions: str | None, units: list[Unit], stubs: dict[int, str]) -> list[Message]:
+    """The messages to render, in which every call is followed by its results: the instructions in
+    front, stubs in place of huge messages, a note in place of each result that was not recorded."""
+    whole: list[Message] = []
     if instructions is not None:
-        rendered.append({"role": "system", "content": instructions})
+        whole.append(_made(0, "system", instructions, None))
     for unit in units:
         for message in unit.messages:
-            rendered.extend(openai.render_message(message, stubs.get(message.seq)))
-        rendered.extend(openai.missing_result(call) for call in unit.open_calls)
-    return rendered
+            stub = stubs.get(message.seq)
+            whole.append(message if stub is None else _cut(message, stub))
+        results = [{"type": "tool_result", "call_id": call, "content": NO_RESULT} for call in unit.open_calls]
+        if results:
+            whole.append(_made(unit.messages[-1].seq, "tool", "", json.dumps(results)))
+    return whole
+
+
+def _cut(message: Message, stub: str) -> Message:
+    """A message whose words are the stub; its calls, or the ids of its results, stay."""
+    if message.role == "tool":
+        parts = [{**part, "content": stub} for part in message.parts if part["type"] == "tool_result"]
+    else:
+        calls = [part for part in message.parts if part["type"] == "tool_call"]
+        parts = [{"type": "text", "text": stub}, *calls]
+    return message._replace(text=stub, stored_parts=json.dumps(parts))
+
+
+def _made(seq: int, role: Role, text: str, stored_parts: str | None) -> Message:
+    return Message(seq, seq, role, None, text, stored_parts, 0, None, None, EPOCH, None)
 
 
 def _text(window: ContextWindow, instructions: str | None, units: list[Unit], stubs: dict[int, str]) -> str:

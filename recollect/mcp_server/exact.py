@@ -80,6 +80,7 @@ def window(window: ContextWindow) -> str:
     return json.dumps(
         without_nulls(
             messages=window.messages,
+            system=window.system,
             conversation_id=window.conversation_id,
             head=window.head,
             tokens=window.tokens,
@@ -87,6 +88,7 @@ def window(window: ContextWindow) -> str:
             last_seq=window.last_seq,
             omitted=window.omitted,
             repairs=window.repairs or None,
+            lost=window.lost or None,
         ),
         separators=(",", ":"),
     )

@@ -145,22 +145,28 @@ class MessageSlice:
 class ContextWindow:
     """What fits of a conversation into a model's window, rendered.
 
-    messages:   for format "openai": Chat Completions messages. Empty for "text".
-    text:       for format "text": the rendered transcript. Empty for "openai".
+    messages:   the provider's list: Chat Completions messages, Responses items, Anthropic
+                messages, Gemini contents or UI messages. Empty for "text".
+    system:     what the provider keeps apart from the list: Anthropic's `system`, Gemini's
+                `systemInstruction`. None elsewhere.
+    text:       for format "text": the rendered transcript. Empty for the others.
     head:       the head this was rendered for; pass it as `expected_head` when appending.
     tokens:     estimated tokens of what was rendered, at most `max_tokens`.
     first_seq, last_seq:  the range shown (0, 0 when nothing was shown).
     omitted:    how many messages of the conversation are not shown.
     repairs:    what was synthesised or dropped to keep the window valid, one line each.
+    lost:       what has no counterpart in this format, one line each.
     """
 
     conversation_id: str
-    format: Literal["text", "openai"]
+    format: str
     head: int
     tokens: int
     first_seq: int
     last_seq: int
     omitted: int
     messages: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    system: str | dict[str, Any] | list[dict[str, Any]] | None = None
     text: str = ""
     repairs: list[str] = field(default_factory=list[str])
+    lost: list[str] = field(default_factory=list[str])

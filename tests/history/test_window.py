@@ -170,6 +170,22 @@ def test_a_huge_result_keeps_its_call() -> None:
     assert "more characters" in window.messages[1]["content"]
 
 
+@pytest.mark.parametrize("format", ["anthropic", "gemini"])
+def test_instructions_stand_apart_where_the_provider_keeps_them_apart(format: Format) -> None:
+    found = path(("user", "hi"))
+    found.instructions = "Be brief."
+    window = build_window("c", found, 200, format)
+    assert "Be brief." in json.dumps(window.system)
+    assert "Be brief." not in json.dumps(window.messages)
+
+
+def test_every_ui_message_has_an_id_of_its_own() -> None:
+    found = path(("user", "hi"), ("assistant", call("a")), ("tool", result("a")))
+    found.instructions = "Be brief."
+    messages = build_window("c", found, 400, "vercel").messages
+    assert [each["id"] for each in messages] == ["msg_0", "msg_1", "msg_2"]
+
+
 def test_instructions_come_first_and_take_at_most_half() -> None:
     found = path(("user", "hi"))
     found.instructions = "Be brief."

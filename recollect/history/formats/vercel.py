@@ -51,8 +51,11 @@ def outgoing(messages: Sequence[Message], *, exact: bool = False) -> Rendered:
     rendered: list[JsonObject] = []
     for message in said:
         for value in recalled(message, "vercel", _render, STYLES, lost):
-            if value.get("parts") or exact:
+            if exact:
                 rendered.append(value)
+            elif value.get("parts"):
+                # Instructions are no stored message, but the SDK wants an id for every one.
+                rendered.append(value if value.get("id") else {**value, "id": f"msg_{message.seq}"})
             else:
                 message.lose(lost, "an empty message")
     return Rendered(rendered, lost=lost)

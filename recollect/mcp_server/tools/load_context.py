@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
+from recollect.history.formats import Format
 from recollect.mcp_server import exact, render
 from recollect.mcp_server.backend import History
 from recollect.mcp_server.strict_tool import LARGE_RESULT, READS, Definition
@@ -19,8 +20,8 @@ async def load_context(
         int, Field(ge=100, le=100_000, description="Budget, instructions included.")
     ] = 8_000,
     format: Annotated[
-        Literal["text", "openai"],
-        Field(description="openai: JSON with Chat Completions messages, for programs."),
+        Format,
+        Field(description="text for you; the others are JSON for programs: a provider's messages."),
     ] = "text",
 ) -> str:
     """Remember a conversation: call it at the start of every turn. Returns its instructions and as
