@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 from typing import Any
 
@@ -12,10 +13,14 @@ from recollect.models.conversation import Conversation
 
 JsonObject = dict[str, Any]
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
 
 def compact_json(value: object) -> str:
-    """JSON without spaces, in ASCII: NUL and lone surrogates survive every transport as escapes."""
-    return json.dumps(value, separators=(",", ":"))
+    """JSON without blanks. Characters stand as they are, which costs a model a fraction of the tokens
+    of their escapes; only lone surrogates, which no transport carries, are escaped."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def without_nulls(**fields: Any) -> JsonObject:
@@ -25,9 +30,7 @@ def without_nulls(**fields: Any) -> JsonObject:
 def acknowledge(fields: JsonObject) -> CallToolResult:
     """The same compact JSON as text and as structured content: clients show a model one or the other."""
     return CallToolResult(
-        content=[
-            TextContent(type="text", text=json.dumps(fields, separators=(",", ":"), ensure_ascii=False))
-        ],
+        content=[TextContent(type="text", text=compact_json(fields))],
         structured_content=fields,
     )
 

@@ -1,4 +1,4 @@
-"""Exact answers for programs: compact JSON in ASCII, inside the text of a result.
+"""Exact answers for programs: compact JSON, inside the text of a result.
 
 NUL, lone surrogates and large integers come back as they were stored. Each answer is an object;
 only the slices of `read_message` are pieces of one.
@@ -6,7 +6,6 @@ only the slices of `read_message` are pieces of one.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -77,7 +76,7 @@ def slice_of(message: Message, offset: int, limit: int) -> str:
 
 def window(window: ContextWindow) -> str:
     """What changes with every turn comes after the messages, so that prompt caches stay warm."""
-    return json.dumps(
+    return compact_json(
         without_nulls(
             messages=window.messages,
             system=window.system,
@@ -89,6 +88,5 @@ def window(window: ContextWindow) -> str:
             omitted=window.omitted,
             repairs=window.repairs or None,
             lost=window.lost or None,
-        ),
-        separators=(",", ":"),
+        )
     )
