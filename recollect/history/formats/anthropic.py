@@ -43,9 +43,9 @@ def _heard(value: JsonObject, where: str) -> Said:
     role = value.get("role")
     if role not in ("user", "assistant", "system"):
         raise refuse_role(value, where, ("user", "assistant", "system"))
-    if "content" not in value:
+    if "content" not in value and role != "system":  # a system message may change settings alone
         raise InvalidArgument(f"{where}.content", "is missing")
-    parts = _parts(value["content"], f"{where}.content")
+    parts = _parts(value.get("content", []), f"{where}.content")
     results = [part for part in parts if part["type"] == "tool_result"]
     return Said("tool" if role == "user" and results and len(results) == len(parts) else role, parts)
 

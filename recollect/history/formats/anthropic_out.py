@@ -80,6 +80,8 @@ def _turn(message: Said, value: JsonObject, lost: list[str]) -> _Turn:
     if isinstance(content, str):
         content = [{"type": "text", "text": content}]
     kept = [block for block in map(_without_blanks, objects(content)) if _accepts(block)]
+    if "output_config" in value:  # a system message that changes settings
+        return _Turn("system", kept or [{}], message, value)
     if not kept:
         message.lose(lost, "an empty message")
     return _Turn(str(value.get("role")), kept, message, value if kept == content else None)
@@ -88,7 +90,7 @@ def _turn(message: Said, value: JsonObject, lost: list[str]) -> _Turn:
 def _merged(turns: list[_Turn]) -> list[_Turn]:
     found: list[_Turn] = []
     for turn in turns:
-        if found and found[-1].role == turn.role:
+        if found and found[-1].role == turn.role != "system":
             before = found[-1]
             found[-1] = _Turn(turn.role, before.blocks + turn.blocks, turn.last, None)
         else:

@@ -111,8 +111,8 @@ def _folded(said: list[Said], lost: list[str]) -> list[Said]:
     found: list[Said] = []
     callers: dict[str, Said] = {}
     for message in said:
-        if message.role == "assistant":
-            calls = (part["id"] for part in message.parts if part["type"] == "tool_call")
+        calls = [part["id"] for part in message.parts if part["type"] == "tool_call"]
+        if calls or message.role == "assistant":
             callers |= dict.fromkeys(calls, message)
             found.append(message)
             continue
