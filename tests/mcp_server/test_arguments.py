@@ -31,8 +31,8 @@ async def test_an_unknown_argument_is_refused_by_name_with_those_that_exist(refu
         (
             "load_context",
             {"conversation_id": "talk", "format": SECRET},
-            "load_context: format: input should be 'text', 'openai', 'openai_responses', 'anthropic', 'gemini' or "
-            "'vercel'.",
+            "load_context: format: input should be 'text', 'openai', 'openai_responses', 'anthropic', "
+            "'gemini' or 'vercel'.",
         ),
         (
             "list_messages",
