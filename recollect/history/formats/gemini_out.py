@@ -66,13 +66,13 @@ def _accepted(found: list[tuple[Said, JsonObject]], lost: list[str]) -> list[Jso
         role = "model" if value.get("role") == "model" else "user"
         if not parts:
             message.lose(lost, "an empty message")
-        elif rendered and rendered[-1].get("role") == role:
+        elif rendered and rendered[-1].get("role", "user") == role:
             rendered[-1] = {"role": role, "parts": [*rendered[-1]["parts"], *parts]}
         else:
             if not rendered and role == "model":
                 message.lose(lost, "a short user message was put in front, since the user has to begin")
                 rendered.append({"role": "user", "parts": [{"text": OPENING}]})
-            same = parts == value.get("parts") and value.get("role") == role
+            same = parts == value.get("parts") and value.get("role", "user") == role
             rendered.append(value if same else {"role": role, "parts": parts})
     for before, after in pairwise(rendered):
         parts = _answers_first(before["parts"], after["parts"])
@@ -121,7 +121,7 @@ def render(said: Said, style: str, lost: list[str]) -> list[JsonObject]:
     """One message as contents; `{"system": …}` stands for the instruction that is kept apart."""
     if said.role in ("system", "developer"):
         parts = _parts(said, lost)
-        mere = "text" in style and len(parts) == 1
+        mere = "text" in style and len(parts) == 1 and parts[0].keys() == {"text"}
         return [{"system": parts[0]["text"] if mere else {"parts": parts}}]
     pieces = speech.runs(said) if said.role == "assistant" else [said]
     rendered = [

@@ -16,7 +16,7 @@ from recollect.history.formats.payload import blocks, entries, entry, inner, oth
 from recollect.history.formats.rendered import JsonObject, Rendered, Said
 from recollect.models.errors import InvalidArgument
 from recollect.models.message import Message, NewMessage, Part
-from recollect.models.parts import part_text, readable
+from recollect.models.parts import part_text
 
 STYLES = ("plain", "blocks")
 """Content as a string where it is text alone, or as a list of blocks throughout."""
@@ -64,29 +64,6 @@ def outgoing(messages: Sequence[Message], *, exact: bool = False) -> Rendered:
             else:
                 rendered.append(value)
     return Rendered(rendered, lost=lost)
-
-
-def render_message(message: Message, text: str | None = None) -> list[JsonObject]:
-    """One stored message as one or, for several tool results, more Chat Completions messages.
-
-    text:  stands for the words of the message (a stub of a huge one); its calls stay.
-    """
-    parts: list[Part] = message.parts
-    if text is not None and message.role == "tool":
-        parts = [{**part, "content": text} if part["type"] == "tool_result" else part for part in parts]
-    elif text is not None:
-        calls = [part for part in parts if part["type"] == "tool_call"]
-        parts = [{"type": "text", "text": text}, *calls]
-    return speech.cleaned(_render(Said(message.role, parts), STYLES[0], []))
-
-
-def missing_result(call_id: str) -> JsonObject:
-    """Stands for a result that was never recorded; without one the API refuses the call."""
-    return {
-        "role": "tool",
-        "tool_call_id": readable(call_id),
-        "content": "No result was recorded for this call.",
-    }
 
 
 def _empty(value: JsonObject) -> bool:

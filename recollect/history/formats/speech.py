@@ -115,9 +115,14 @@ def match_kinds(said: Sequence[Said]) -> None:
                 call = calls.get(part["call_id"], {})
                 if call.get("kind") == "custom":
                     part["kind"] = "custom"
-                elif call.get("kind") != part.get("kind"):
+                elif call.get("kind") != part.get("kind") or not _is_named_so(call):
                     call.pop("kind", None)
                     part.pop("kind", None)
+
+
+def _is_named_so(call: Part) -> bool:
+    """Whether an old function call, whose result knows no more than the name, has the id of its name."""
+    return call.get("kind") != "function" or call["id"].rpartition("~")[0] == call["name"]
 
 
 def name_results(said: Sequence[Said]) -> None:

@@ -103,7 +103,7 @@ PUBLISHED: dict[Provider, st.SearchStrategy[Any]] = {
     ),
     "vercel": st.lists(_UI_MESSAGE, min_size=1, max_size=3),
 }
-"""Valid in the types of the provider's SDK (for Vercel, which has none in Python: in those of its documentation)."""
+"""Valid in the types of the provider's SDK; for Vercel, which has none in Python, in its documented ones."""
 
 LIST_FIELDS: dict[Provider, str] = {"anthropic": "messages", "gemini": "contents"}
 SYSTEM_FIELDS: dict[Provider, str] = {"anthropic": "system", "gemini": "systemInstruction"}

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from recollect.history.formats.providers import INCOMING, OUTGOING
 from recollect.history.formats.rendered import PROVIDERS, Provider
