@@ -8,29 +8,16 @@ shown whole or not at all; only the newest one is cut to stubs where it alone is
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from recollect.db.messages import Window
-from recollect.history.formats import FORMATS, Format, openai, text, vercel
-from recollect.history.formats.anthropic_out import outgoing as to_anthropic
-from recollect.history.formats.gemini_out import outgoing as to_gemini
-from recollect.history.formats.openai_responses_out import outgoing as to_responses
-from recollect.history.formats.rendered import Rendered
+from recollect.history.formats import FORMATS, Format, text
+from recollect.history.formats.providers import OUTGOING
 from recollect.history.incoming import check_int
 from recollect.history.tokens import MESSAGE_OVERHEAD, estimate
 from recollect.models.errors import InvalidArgument
 from recollect.models.message import ContextWindow, Message, Role
-
-OUTGOING: dict[Format, Callable[[Sequence[Message]], Rendered]] = {
-    "openai": openai.outgoing,
-    "openai_responses": to_responses,
-    "anthropic": to_anthropic,
-    "gemini": to_gemini,
-    "vercel": vercel.outgoing,
-}
-"""How each provider's format is rendered."""
 
 NO_RESULT = "No result was recorded for this call."
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

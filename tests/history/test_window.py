@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from recollect.db.messages import Window
 from recollect.history.formats import FORMATS, Format
+from recollect.history.formats.rendered import PROVIDERS, Provider
 from recollect.history.tokens import estimate, estimate_message
 from recollect.history.window import build_window
 from recollect.models.message import ContextWindow, Message, Part, Role
 from recollect.models.parts import split_content
+from tests.history.formats.validators import VALIDATORS
 
 NOW = datetime(2026, 3, 1, 10, 4, tzinfo=UTC)
 
@@ -85,6 +87,14 @@ def test_every_window_of_every_size_is_valid_for_chat_completions(said: list[Sai
     window = build_window("c", path(*said), budget, "openai")
     check_openai(window.messages)
     json.dumps(window.messages)
+
+
+@given(steps, st.integers(1, 4_000), st.sampled_from(PROVIDERS))
+def test_every_window_of_every_size_is_what_its_provider_accepts(
+    said: list[Said], budget: int, provider: Provider
+) -> None:
+    window = build_window("c", path(*said), budget, provider)
+    assert VALIDATORS[provider](window.messages) == [] or not window.last_seq
 
 
 @given(steps, st.integers(1, 4_000), st.sampled_from(FORMATS), st.none() | words)
