@@ -1,7 +1,8 @@
 """A process of several tasks that append to one conversation, and write down what they know.
 
 Run as `python -m tests.history.appender NAME CONVERSATION TASKS APPENDS` with RECOLLECT_… set.
-Every line that it prints is a JSON array: ["try", key] before an append, ["ack", key,
+It prints ["ready"] and waits for a line, so that all processes start together. Every further line
+that it prints is a JSON array: ["try", key] before an append, ["ack", key,
 first_seq, last_seq, attempts] after its acknowledgement, and ["read", [seq, text] …] for the
 run of messages that a task saw after its last look.
 """
@@ -23,6 +24,8 @@ from recollect.settings import Settings
 
 async def main(name: str, conversation: str, tasks: int, appends: int) -> None:
     async with Recollect.open(Settings()) as store, anyio.create_task_group() as group:
+        tell("ready")
+        await anyio.to_thread.run_sync(sys.stdin.readline)
         for task in range(tasks):
             group.start_soon(work, store.for_user("alice"), conversation, f"{name}.{task}", appends)
 

@@ -24,7 +24,7 @@ from tests.pgbouncer import MISSING, pgbouncer, programs
 
 PROCESSES = 8
 TASKS = 8
-APPENDS = 12
+APPENDS = 20
 
 
 @pytest.fixture(params=["direct", "pgbouncer"])
@@ -55,13 +55,23 @@ def appenders(
         with told.open("wb") as out:
             arguments = [f"p{number}", conversation, str(TASKS), str(APPENDS)]
             process = subprocess.Popen(
-                [sys.executable, "-m", "tests.history.appender", *arguments], stdout=out, env=environment
+                [sys.executable, "-m", "tests.history.appender", *arguments],
+                stdin=subprocess.PIPE,
+                stdout=out,
+                env=environment,
             )
         started.append((process, told))
-    yield started
-    for process, _ in started:
-        process.kill()
-        process.wait()
+    try:
+        wait_until(lambda: all(b"ready" in told.read_bytes() for _, told in started))
+        for process, _ in started:
+            assert process.stdin is not None
+            process.stdin.write(b"go\n")
+            process.stdin.close()
+        yield started
+    finally:
+        for process, _ in started:
+            process.kill()
+            process.wait()
 
 
 @pytest.fixture
@@ -93,8 +103,8 @@ async def test_64_writers_survive_killed_processes_and_backends(
     conversation: str,
 ) -> None:
     told = [path for _, path in appenders]
-    for process, path in appenders[:2]:
-        wait_until(lambda path=path: acknowledged([path]) > 8)
+    wait_until(lambda: min(acknowledged([path]) for path in told[:2]) > 8)
+    for process, _ in appenders[:2]:
         assert process.poll() is None
         process.send_signal(signal.SIGKILL)
     wait_until(lambda: acknowledged(told[2:]) > 100)
