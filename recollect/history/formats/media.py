@@ -72,7 +72,7 @@ def text(part: Part) -> str | None:
 def link(part: Part) -> str | None:
     """The URL of a part that has no bytes of its own, where everybody can open it."""
     url = _word(part, "url")
-    return url if url and url.startswith(("https://", "http://")) and part.get("provider") is None else None
+    return url if url and url.startswith(("https://", "http://")) else None
 
 
 def data_url(part: Part) -> str | None:

@@ -55,7 +55,10 @@ def said(draw: st.DrawFn) -> NewMessage:
     pieces = TEXT_PART | MEDIA if role in ("user", "assistant") else TEXT_PART
     if role == "assistant":
         pieces = pieces | REASONING | WORDS.map(lambda words: {"type": "refusal", "text": words})
-    return NewMessage(role, draw(WORDS | st.lists(pieces, min_size=1, max_size=3)), author=draw(AUTHORS))
+    parts = draw(st.lists(pieces, min_size=1, max_size=3))
+    if role == "assistant" and draw(st.booleans()):
+        parts.append(draw(REASONING))
+    return NewMessage(role, draw(WORDS) if draw(st.booleans()) else parts, author=draw(AUTHORS))
 
 
 @st.composite
@@ -96,10 +99,8 @@ def exchange(draw: st.DrawFn) -> list[NewMessage]:
         return [
             NewMessage("assistant", [STEP, *before, *calls, *results, *([STEP, *after] if after else [])])
         ]
-    return [
-        assistant,
-        NewMessage("user", [*results, *draw(st.lists(TEXT_PART | MEDIA, min_size=1, max_size=2))]),
-    ]
+    words = draw(st.lists(TEXT_PART | MEDIA, min_size=1, max_size=2))
+    return [assistant, NewMessage("user", draw(st.permutations([*results, *words])))]
 
 
 CONVERSATIONS = st.lists(said().map(lambda message: [message]) | exchange(), max_size=6).map(

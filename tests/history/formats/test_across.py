@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from recollect.history.formats import anthropic, gemini, openai, openai_responses, vercel
-from recollect.history.formats.providers import INCOMING, OUTGOING
+from recollect.history.formats.providers import INCOMING, OUTGOING, Outgoing
 from recollect.history.formats.rendered import PROVIDERS, Provider
 from recollect.models.message import NewMessage
 from tests.history.formats.payloads import BY_HAND, IDS, as_payload
@@ -204,16 +204,42 @@ def test_bytes_are_kept_once() -> None:
     assert len(json.dumps(anthropic.incoming([message])[0].content)) < 10_400
 
 
-def test_the_assistant_may_not_begin() -> None:
+@pytest.mark.parametrize("outgoing", [anthropic.outgoing, gemini.outgoing])
+def test_the_assistant_may_not_begin(outgoing: Outgoing) -> None:
     messages = stored([NewMessage("assistant", "Welcome!"), NewMessage("user", "Hi")])
-    for provider in ("anthropic", "gemini"):
-        rendered = OUTGOING[provider](messages)
-        assert rendered.messages[0]["role"] == "user"
-        assert rendered.lost == ["#1: a short user message was put in front, since the user has to begin"]
+    rendered = outgoing(messages)
+    assert [message["role"] for message in rendered.messages[:2]] in (
+        ["user", "assistant"],
+        ["user", "model"],
+    )
+    assert rendered.lost == ["#1: a short user message was put in front, since the user has to begin"]
     assert anthropic.outgoing(messages, exact=True).messages[0] == {
         "role": "assistant",
         "content": "Welcome!",
     }
+
+
+SIGNED = {"type": "reasoning", "text": "Hm.", "signature": "EqQ=", "provider": "anthropic"}
+SEALED = {"type": "reasoning", "id": "rs_1", "encrypted": "gAA", "provider": "openai"}
+
+
+@pytest.mark.parametrize(("provider", "part"), [("anthropic", SIGNED), ("openai_responses", SEALED)])
+def test_reasoning_that_nothing_followed_is_left_out(provider: Provider, part: dict[str, Any]) -> None:
+    words = NewMessage("user", "Hi")
+    alone = OUTGOING[provider](stored([words, NewMessage("assistant", [part]), words]))
+    assert "Hm." not in json.dumps(alone.messages)
+    assert "rs_1" not in json.dumps(alone.messages)
+    assert alone.lost == ["#2: reasoning that nothing followed"]
+    followed = [words, NewMessage("assistant", [part]), NewMessage("assistant", "So.")]
+    assert OUTGOING[provider](stored(followed)).lost == []
+
+
+def test_a_message_does_not_end_in_thinking() -> None:
+    words = NewMessage("user", "Hi")
+    kept = anthropic.outgoing(
+        stored([words, NewMessage("assistant", [{"type": "text", "text": "So."}, SIGNED])])
+    )
+    assert kept.messages[1] == {"role": "assistant", "content": [{"type": "text", "text": "So."}]}
 
 
 def test_later_instructions_join_the_system_prompt() -> None:
