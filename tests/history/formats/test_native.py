@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from recollect.history.formats.native import recalled, remembered
@@ -19,6 +19,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 LISTS = st.lists(st.dictionaries(st.sampled_from(["a", "", "~1", "b/c", "0"]), VALUES), max_size=3)
 
 
+@example([{"a": 1, "b": 0.0, "c": [True]}], [{"a": True, "b": 0, "c": [1.0]}])
 @given(LISTS, LISTS)
 def test_whatever_a_renderer_writes_the_original_comes_back(
     ours: list[JsonObject], theirs: list[JsonObject]

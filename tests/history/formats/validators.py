@@ -49,7 +49,7 @@ def openai(messages: list[Json]) -> list[str]:
         if "tool_calls" in message and not calls:
             wrong.append(f"{at}: tool_calls is empty")
         if role == "assistant":
-            if not (pending or content or message.get("refusal")):
+            if not (pending or content or message.get("refusal") or message.get("audio")):
                 wrong.append(f"{at}: neither content nor calls")
             kinds = {"text", "refusal"}
         else:
