@@ -1,0 +1,167 @@
+"""The token estimate, against the tokenizer that it follows and as a function."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from calibration.corpus import samples
+from calibration.fit import fit
+from calibration.o200k import o200k
+from calibration.report import Error, errors
+from recollect.history.tokens import (
+    IMAGE_TOKENS,
+    MESSAGE_OVERHEAD,
+    SAFETY,
+    WEIGHTS,
+    WHOLE_CHARS,
+    budget_for,
+    estimate,
+    estimate_message,
+)
+from recollect.models.message import Part
+from recollect.models.parts import split_content
+
+MEAN_ERROR = 0.08
+UNDER = -0.10
+
+HELD = samples("held")
+
+# Every code point, lone surrogates included, and often what the estimate looks for.
+TEXTS = st.text(st.characters()) | st.text("ab Z09.,_\n\t-é漢か한😀\ud800\x00")
+
+
+@cache
+def held_errors() -> dict[str, Error]:
+    return errors(HELD, o200k())
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_the_mean_error_of_a_class_of_text_is_at_most_8_percent(name: str) -> None:
+    assert held_errors()[name].mean <= MEAN_ERROR
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_no_class_of_text_is_underestimated_by_more_than_10_percent(name: str) -> None:
+    assert held_errors()[name].bias >= UNDER
+
+
+def test_classes_mixed_in_one_text_are_estimated_as_well_as_apart() -> None:
+    mixed = "\n\n".join(texts[0] for texts in HELD.values())
+    assert abs(estimate(mixed) / o200k()(mixed) - 1) <= MEAN_ERROR
+
+
+def test_no_held_out_sample_is_in_the_fit() -> None:
+    fitted = {text for texts in samples("fit").values() for text in texts}
+    assert not fitted.intersection(text for texts in HELD.values() for text in texts)
+
+
+def test_the_weights_are_those_that_the_calibration_finds() -> None:
+    assert fit(samples("fit"), o200k()) == pytest.approx(WEIGHTS, abs=0.002)
+
+
+@pytest.mark.parametrize(
+    "name", ["prose.english", "code.python", "json_compact", "prose.russian", "prose.chinese"]
+)
+def test_a_text_of_a_million_characters_is_estimated_from_slices_as_well_as_whole(name: str) -> None:
+    text = "\n".join(HELD[name])
+    long = text * (1_000_000 // len(text) + 1)
+    assert abs(estimate(long) / o200k()(long) - 1) <= MEAN_ERROR
+    assert estimate(long) == estimate(long)
+
+
+def test_slices_see_both_halves_of_a_long_text() -> None:
+    prose, numbers = "some plain words " * WHOLE_CHARS, "7,31;" * (17 * WHOLE_CHARS // 5)
+    both = estimate(prose + numbers)
+    assert both == pytest.approx(estimate(prose) + estimate(numbers), rel=0.05)
+
+
+def test_the_step_from_whole_texts_to_slices_is_small() -> None:
+    words = "The harbour was quiet, and 12 ropes creaked. " * WHOLE_CHARS
+    assert estimate(words[: WHOLE_CHARS + 1]) == pytest.approx(estimate(words[:WHOLE_CHARS]), rel=0.02)
+
+
+@given(TEXTS)
+def test_every_text_has_an_estimate_which_is_0_only_for_the_empty_one(text: str) -> None:
+    assert (estimate(text) == 0) is (text == "")
+    assert estimate(text) >= 0
+
+
+@given(TEXTS, TEXTS)
+def test_two_texts_together_cost_about_what_they_cost_apart(first: str, second: str) -> None:
+    apart = estimate(first) + estimate(second)
+    # Where they meet, a word, a number or a run of signs may start, end or become one.
+    assert apart - 8 <= estimate(first + second) + 0.05 * apart
+    assert estimate(first + second) <= apart + 8
+
+
+@given(st.sampled_from([text for texts in HELD.values() for text in texts]), st.data())
+def test_a_longer_start_of_a_text_never_costs_noticeably_less(text: str, data: st.DataObject) -> None:
+    shorter = data.draw(st.integers(0, len(text)))
+    longer = data.draw(st.integers(shorter, len(text)))
+    assert estimate(text[:shorter]) <= estimate(text[:longer]) + 2
+
+
+@pytest.mark.parametrize(
+    "text", ["ok", "Hello, world!", "yes please", "42", "你好", "camelCaseName", "def f(x):"]
+)
+def test_a_short_text_is_off_by_a_token_or_two(text: str) -> None:
+    assert abs(estimate(text) - o200k()(text)) <= 2
+
+
+@pytest.mark.parametrize("unit", ["a", "z", "Q", " ", "\n", "0", "=", "\x00", "ab", "漢", "😀", "é", "\t"])
+def test_one_thing_repeated_is_never_taken_for_next_to_nothing(unit: str) -> None:
+    text = unit * 1_000
+    assert estimate(text) >= 0.4 * o200k()(text)
+
+
+def test_a_message_costs_its_overhead_and_its_text() -> None:
+    assert estimate_message("Good morning", None) == MESSAGE_OVERHEAD + estimate("Good morning")
+
+
+def cost(*parts: Part) -> int:
+    text, _ = split_content("content", list(parts))
+    return estimate_message(text, list(parts)) - MESSAGE_OVERHEAD
+
+
+def test_a_call_costs_its_name_and_its_arguments_in_either_form() -> None:
+    arguments = {"city": "Zürich", "days": 3}
+    call: Part = {"type": "tool_call", "id": "1", "name": "weather_forecast", "arguments": arguments}
+    written = json.dumps(arguments, ensure_ascii=False)
+    assert cost(call) == estimate("weather_forecast") + estimate(written)
+    assert cost(call | {"arguments": written}) == cost(call)
+
+
+def test_reasoning_costs_its_words_where_the_provider_shows_them() -> None:
+    words = "First the tides, then the timetable."
+    assert cost({"type": "reasoning", "text": words}) == estimate(words)
+    assert cost({"type": "reasoning", "encrypted": "x" * 900}) == 0
+    assert cost({"type": "reasoning", "text": None}) == 0
+
+
+def test_a_result_costs_its_text_once() -> None:
+    words = "Rain until noon, 14 degrees."
+    assert cost({"type": "tool_result", "call_id": "1", "content": words}) == estimate(words)
+    listed = {"type": "tool_result", "call_id": "1", "content": [{"type": "text", "text": words}]}
+    assert cost(listed) == estimate(words)
+
+
+def test_an_image_costs_the_same_beside_text_and_inside_a_result() -> None:
+    image: Part = {"type": "image", "data": "iVBORw0KGgo=" * 500}
+    assert cost(image) == IMAGE_TOKENS
+    inside: Part = {
+        "type": "tool_result",
+        "call_id": "1",
+        "content": [image, {"type": "text", "text": "ok"}, image],
+    }
+    assert cost(inside) == 2 * IMAGE_TOKENS + estimate("ok")
+
+
+def test_a_budget_shrinks_by_what_a_family_of_models_may_count_more() -> None:
+    assert budget_for(8_000, "openai") == 8_000
+    assert all(budget_for(8_000, family) * factor <= 8_000 for family, factor in SAFETY.items())
+    assert budget_for(8_000, "a family nobody knows") == budget_for(8_000, "other")
