@@ -8,10 +8,10 @@ shown whole or not at all; only the newest one is cut to stubs where it alone is
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from recollect.db.messages import Window
+from recollect.history.exchanges import Unit, split_units
 from recollect.history.formats import FORMATS, Format, text
 from recollect.history.formats.providers import OUTGOING
 from recollect.history.incoming import check_int
@@ -19,11 +19,17 @@ from recollect.history.tokens import MESSAGE_OVERHEAD, estimate
 from recollect.models.errors import InvalidArgument
 from recollect.models.message import ContextWindow, Message, Role
 
+WORDS = {"text": "text", "refusal": "text", "tool_result": "content"}
+"""The field of a part that holds words, which a stub may stand for."""
+
 NO_RESULT = "No result was recorded for this call."
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 HEADER_TOKENS = 14
 """What the line in front of each message costs in the text format."""
+
+CALL_TOKENS = 6
+"""What the text format puts around the id of a call, of which each token is at least 1.5 characters."""
 
 FENCE_TOKENS = 40
 """What the text format's fence around the messages costs."""
@@ -33,14 +39,6 @@ STUB_TOKENS = 60
 
 SYNTHETIC_TOKENS = 16
 """What the result synthesised for a call without one costs."""
-
-
-@dataclass(slots=True)
-class Unit:
-    """Messages that stay together. `open_calls`: ids of calls for which no result was recorded."""
-
-    messages: list[Message]
-    open_calls: list[str] = field(default_factory=list[str])
 
 
 def check_budget(max_tokens: int, format: str) -> None:
@@ -54,7 +52,6 @@ def build_window(conversation_id: str, found: Window, max_tokens: int, format: F
     """Choose the units that fit, and render them."""
     repairs: list[str] = []
     units = split_units(found.messages[::-1], repairs)
-    extra = HEADER_TOKENS if format == "text" else 0
     instructions, room = _instructions(
         found.instructions, max_tokens - (FENCE_TOKENS if format == "text" else 0)
     )
@@ -62,9 +59,9 @@ def build_window(conversation_id: str, found: Window, max_tokens: int, format: F
     stubs: dict[int, str] = {}
     left = room
     for unit in reversed(units):
-        cost = _cost(unit, extra)
+        cost = _cost(unit, format)
         if cost > left and not chosen:
-            stubs = _stubs(unit, left, extra)
+            stubs = _stubs(unit, left, format)
             cost = left
             if not stubs:
                 break
@@ -94,42 +91,27 @@ def build_window(conversation_id: str, found: Window, max_tokens: int, format: F
     return window
 
 
-def split_units(path: list[Message], repairs: list[str]) -> list[Unit]:
-    """Group a path, oldest first, into units, leaving out results that answer no call.
-
-    What is left out or will be synthesised is added to `repairs`, each line starting with `#seq`.
-    """
-    units: list[Unit] = []
-    for message in path:
-        if message.role == "tool":
-            calls = [part["call_id"] for part in message.parts if part["type"] == "tool_result"]
-            unit = units[-1] if units else None
-            if unit is None or not calls or any(call not in unit.open_calls for call in calls):
-                repairs.append(f"#{message.seq}: left out a tool message that answers no open call")
-                continue
-            unit.messages.append(message)
-            unit.open_calls = [call for call in unit.open_calls if call not in calls]
-        else:
-            calls = []
-            if message.role == "assistant" and message.stored_parts is not None:
-                calls = [part["id"] for part in message.parts if part["type"] == "tool_call"]
-            units.append(Unit([message], calls))
-    repairs.extend(
-        f"#{unit.messages[0].seq}: call {text.one_line(call)} has no recorded result; a note stands for it"
-        for unit in units
-        for call in unit.open_calls
-    )
-    return units
-
-
 def _located(repairs: list[str]) -> list[tuple[int, str]]:
     return [(int(line[1 : line.index(":")]), line) for line in repairs]
 
 
-def _cost(unit: Unit, extra: int) -> int:
-    return sum(message.token_count + extra for message in unit.messages) + SYNTHETIC_TOKENS * len(
-        unit.open_calls
-    )
+def _cost(unit: Unit, format: Format) -> int:
+    notes = sum(map(len, unit.unanswered.values()))
+    return sum(_tokens(message, format) for message in unit.messages) + SYNTHETIC_TOKENS * notes
+
+
+def _tokens(message: Message, format: Format) -> int:
+    """What a message costs rendered: beside its own tokens, text has a line in front of it, and the
+    ids of calls in front of calls and results."""
+    if format != "text":
+        return message.token_count
+    tokens = message.token_count + HEADER_TOKENS
+    if message.stored_parts is not None:
+        for part in message.parts:
+            id = {"tool_call": part.get("id"), "tool_result": part.get("call_id")}.get(part["type"])
+            if id is not None:
+                tokens += CALL_TOKENS + 2 * len(id) // 3
+    return tokens
 
 
 def _instructions(instructions: str | None, max_tokens: int) -> tuple[str | None, int]:
@@ -144,14 +126,15 @@ def _instructions(instructions: str | None, max_tokens: int) -> tuple[str | None
     return (kept or None), room - (room // 2 if kept else 0)
 
 
-def _stubs(unit: Unit, room: int, extra: int) -> dict[int, str]:
+def _stubs(unit: Unit, room: int, format: Format) -> dict[int, str]:
     """The starts of a unit's messages, by seq, that together fit; empty if there is no room.
 
     Calls keep their arguments: they are what makes the results understandable."""
     fair = min(room // len(unit.messages), max(message.token_count for message in unit.messages) - 1)
     small = [message for message in unit.messages if message.token_count <= fair]
     large = [message for message in unit.messages if message.token_count > fair]
-    left = room - _cost(Unit(small, unit.open_calls), extra) - len(large) * (extra + MESSAGE_OVERHEAD)
+    left = room - _cost(Unit(small, unit.unanswered), format)
+    left -= sum(_tokens(message, format) - message.token_count + MESSAGE_OVERHEAD for message in large)
     share = left // len(large)
     if share < STUB_TOKENS:
         return {}
@@ -184,21 +167,29 @@ def _whole(instructions: str | None, units: list[Unit], stubs: dict[int, str]) -
         whole.append(_made(0, "system", instructions, None))
     for unit in units:
         for message in unit.messages:
-            stub = stubs.get(message.seq)
-            whole.append(message if stub is None else _cut(message, stub))
-        results = [{"type": "tool_result", "call_id": call, "content": NO_RESULT} for call in unit.open_calls]
-        if results:
-            whole.append(_made(unit.messages[-1].seq, "tool", "", json.dumps(results)))
+            whole.append(_shown(message, stubs))
+            results = [
+                {"type": "tool_result", "call_id": call, "content": NO_RESULT}
+                for call in unit.unanswered.get(message.seq, ())
+            ]
+            if results:
+                whole.append(_made(message.seq, "tool", "", json.dumps(results)))
     return whole
 
 
-def _cut(message: Message, stub: str) -> Message:
-    """A message whose words are the stub; its calls, or the ids of its results, stay."""
-    if message.role == "tool":
-        parts = [{**part, "content": stub} for part in message.parts if part["type"] == "tool_result"]
-    else:
-        calls = [part for part in message.parts if part["type"] == "tool_call"]
-        parts = [{"type": "text", "text": stub}, *calls]
+def _shown(message: Message, stubs: dict[int, str]) -> Message:
+    """The message, or with its words cut to a stub. All its parts stay where they are: calls, ids of
+    results, and what a provider's format remembers of them."""
+    stub = stubs.get(message.seq)
+    if stub is None:
+        return message
+    parts = message.parts
+    words = stub
+    for part in parts:
+        field = WORDS.get(part["type"])
+        if field is not None:
+            part[field] = words
+            words = "…"
     return message._replace(text=stub, stored_parts=json.dumps(parts))
 
 
@@ -212,8 +203,12 @@ def _text(window: ContextWindow, instructions: str | None, units: list[Unit], st
         before = f" before={window.first_seq}" if window.first_seq else ""
         lines.append(f"→ ({window.omitted} messages not shown; list_messages{before} has them)")
     for unit in units:
-        lines.extend(text.render_message(message, stubs.get(message.seq)) for message in unit.messages)
-        lines.extend(f"← call {text.one_line(call)}: no result was recorded" for call in unit.open_calls)
+        for message in unit.messages:
+            lines.append(text.render_message(_shown(message, stubs)))
+            lines.extend(
+                f"← call {text.one_line(call)}: no result was recorded"
+                for call in unit.unanswered.get(message.seq, ())
+            )
     fenced = text.fenced(
         f"id={json.dumps(window.conversation_id)}", "\n".join(lines) or "→ (no messages yet)"
     )

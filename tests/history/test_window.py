@@ -51,11 +51,27 @@ def said(role: Role, content: st.SearchStrategy[Any]) -> st.SearchStrategy[Said]
     return content.map(lambda each: (role, each))
 
 
+some_ids = st.lists(ids, min_size=1, max_size=3, unique=True)
+TEXT = {"type": "text", "text": "and here is more"}
+
+
+def wherever(parts: st.SearchStrategy[list[Part]]) -> st.SearchStrategy[list[Part]]:
+    """Parts in any order: nothing says that results come first."""
+    return parts.flatmap(st.permutations).map(lambda order: list(order))
+
+
 step = st.one_of(
     said("user", words),
     said("assistant", words),
-    said("assistant", st.lists(ids, min_size=1, max_size=3, unique=True).map(lambda some: call(*some))),
+    said("assistant", some_ids.map(lambda some: call(*some))),
     said("tool", st.tuples(ids, words).map(lambda both: result(both[0], content=both[1]))),
+    # Anthropic and Gemini put results into a user's message, beside what the user says.
+    said("user", wherever(some_ids.map(lambda some: [*result(*some), TEXT]))),
+    said("user", some_ids.map(lambda some: result(*some))),
+    # Vercel puts calls and results into one message of the assistant.
+    said(
+        "assistant", st.tuples(some_ids, some_ids).map(lambda two: [*call(*two[0]), *result(*two[1]), TEXT])
+    ),
 )
 steps = st.lists(step, max_size=14)
 
@@ -160,7 +176,45 @@ def test_a_call_without_a_result_gets_a_note_and_is_reported() -> None:
 def test_a_result_without_its_call_is_left_out_and_reported() -> None:
     window = build_window("c", path(("tool", result("a")), ("user", "and?")), 1_000, "openai")
     assert shown(window) == ["and?"]
-    assert window.repairs == ["#1: left out a tool message that answers no open call"]
+    assert window.repairs == ["#1: left out a message of results that answer no open call"]
+
+
+def results_of(window: ContextWindow) -> list[tuple[str, str]]:
+    return [(each["tool_call_id"], each["content"]) for each in window.messages if each["role"] == "tool"]
+
+
+def test_a_result_in_a_users_message_answers_its_call() -> None:
+    found = path(("assistant", call("a")), ("user", [*result("a"), TEXT]))
+    window = build_window("c", found, 1_000, "openai")
+    assert results_of(window) == [("a", "found")]
+    assert window.messages[-1] == {"role": "user", "content": "and here is more"}
+    assert window.repairs == []
+    text = build_window("c", found, 1_000, "text").text
+    assert "found" in text
+    assert "no result was recorded" not in text
+
+
+def test_a_result_in_the_assistants_own_message_answers_its_call() -> None:
+    window = build_window("c", path(("assistant", [*call("a"), *result("a"), TEXT])), 1_000, "openai")
+    assert results_of(window) == [("a", "found")]
+    assert window.repairs == []
+
+
+def test_what_a_user_says_ends_an_exchange() -> None:
+    found = path(("assistant", call("a", "b")), ("user", [*result("a"), TEXT]), ("tool", result("b")))
+    window = build_window("c", found, 1_000, "openai")
+    assert sorted(results_of(window)) == [("a", "found"), ("b", "No result was recorded for this call.")]
+    assert window.messages[-1]["content"] == "and here is more"
+    assert window.repairs == [
+        "#1: call b has no recorded result; a note stands for it",
+        "#3: left out a message of results that answer no open call",
+    ]
+
+
+def test_words_beside_a_result_that_answers_nothing_stay() -> None:
+    window = build_window("c", path(("user", [*result("a"), TEXT])), 1_000, "openai")
+    assert shown(window) == ["and here is more"]
+    assert window.repairs == ["#1: took out a result that answers no open call"]
 
 
 def test_a_huge_last_message_is_cut_to_a_stub_that_says_how_to_read_the_rest() -> None:

@@ -1,6 +1,6 @@
 -- What may fit into a context window: the current path from the head backwards, newest first,
 -- until p_max_tokens are used up or p_max_rows are read. The message that crosses the line is
--- included, and if that is a tool's result, the rest of its exchange too, so that the reader
+-- included, and if it holds a tool's result, the rest of its exchange too, so that the reader
 -- can keep the exchange whole. One index step per message read, however long the conversation.
 --
 -- The first row is the conversation itself: seq is 0, text holds the instructions, parent_seq
@@ -54,7 +54,7 @@ BEGIN
         LOOP
             RETURN NEXT;
             spent := spent + token_count;
-            EXIT WHEN spent > p_max_tokens AND role <> 'tool';
+            EXIT WHEN spent > p_max_tokens AND coalesce(strpos(parts::text, '"tool_result"'), 0) = 0;
         END LOOP;
         RETURN;
     END IF;
@@ -69,7 +69,7 @@ BEGIN
         RETURN NEXT;
         shown := shown + 1;
         spent := spent + token_count;
-        EXIT WHEN spent > p_max_tokens AND role <> 'tool';
+        EXIT WHEN spent > p_max_tokens AND coalesce(strpos(parts::text, '"tool_result"'), 0) = 0;
         next_seq := parent_seq;
     END LOOP;
 END
