@@ -39,9 +39,9 @@ METHOD = """## How it is measured
 
 
 _CONTEXT = (
-    "Beside the rows it reads where the window may begin, decides which messages fit, renders them and \
-hashes what came out; all but a seventh of that is Python, and a SELECT's own figure is mostly the way to the \
-server and back. Only rendering in C, or keeping rendered windows, would remove it."
+    "Beside reading the rows it adds up what fits, finds where the window may begin, renders and hashes it. The "
+    "SELECT's own figure is mostly the way to the server and back. Rendering in C, or keeping rendered "
+    "windows, would narrow it."
 )
 
 CAUSES = {

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from os.path import commonprefix
 
 from benchmarks.storage import TEXT
 from recollect.history.formats.text import render_each
@@ -32,7 +31,7 @@ class Share:
     before: str = ""
 
     def look(self, rendered: str) -> None:
-        same = len(commonprefix([self.before, rendered]))
+        same = _equal_start(self.before, rendered)
         tokens = estimate(rendered)
         self.total += tokens
         self.served += tokens * same // max(1, len(rendered))
@@ -40,6 +39,15 @@ class Share:
 
     def __str__(self) -> str:
         return f"{100 * self.served / max(1, self.total):.1f} %"
+
+
+def _equal_start(one: str, other: str) -> int:
+    """How many characters two texts have in common at their start."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if one[:middle] == other[:middle] else (low, middle - 1)
+    return low
 
 
 async def measure_prefix_cache(history: History, turns: int) -> tuple[Share, Share]:
@@ -61,12 +69,9 @@ def _answer(chance: random.Random, turn: int) -> list[NewMessage]:
     messages: list[NewMessage] = []
     for call in range(chance.choice((0, 0, 1, 2))):
         name = f"c{turn}_{call}"
-        arguments = {"query": TEXT[: chance.randint(5, 60)]}
-        messages.append(
-            NewMessage(
-                "assistant", [{"type": "tool_call", "id": name, "name": "find", "arguments": arguments}]
-            )
-        )
+        query = {"query": TEXT[: chance.randint(5, 60)]}
+        asked = {"type": "tool_call", "id": name, "name": "find", "arguments": query}
+        messages.append(NewMessage("assistant", [asked]))
         found = TEXT * chance.choice((1, 1, 2, 6))
         messages.append(NewMessage("tool", [{"type": "tool_result", "call_id": name, "content": found}]))
     return [*messages, NewMessage("assistant", TEXT[: chance.randint(60, 500)])]
