@@ -19,9 +19,6 @@ from recollect.history.tokens import MESSAGE_OVERHEAD, estimate
 from recollect.models.errors import InvalidArgument
 from recollect.models.message import ContextWindow, Message, Role
 
-WORDS = {"text": "text", "refusal": "text", "tool_result": "content"}
-"""The field of a part that holds words, which a stub may stand for."""
-
 NO_RESULT = "No result was recorded for this call."
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -186,7 +183,7 @@ def _shown(message: Message, stubs: dict[int, str]) -> Message:
     parts = message.parts
     words = stub
     for part in parts:
-        field = WORDS.get(part["type"])
+        field = text.WORDS.get(part["type"])
         if field is not None:
             part[field] = words
             words = "…"
@@ -210,6 +207,6 @@ def _text(window: ContextWindow, instructions: str | None, units: list[Unit], st
                 for call in unit.unanswered.get(message.seq, ())
             )
     fenced = text.fenced(
-        f"id={json.dumps(window.conversation_id)}", "\n".join(lines) or "→ (no messages yet)"
+        f"id={text.in_line(window.conversation_id)}", "\n".join(lines) or "→ (no messages yet)"
     )
     return fenced if instructions is None else f"{instructions}\n\n{fenced}"
