@@ -22,7 +22,13 @@ OTHERS = 30
 TITLE = '発注サービス → "PostgreSQL" 🚚'
 LONG = long_conversation()
 HUGE = "".join(f'{number:06} 東京 "quoted"\n' for number in range(12_000))
-HUGE_ID = "huge"
+PARAGRAPH = (
+    "We looked at the order service again today, and it seems that the nightly job is still slow because "
+    "nobody has moved it off the old machine. Tell me what you think we should do about it before Friday. "
+)
+PROSE = [NewMessage("user", f"{number}. {PARAGRAPH * 20}") for number in range(140)]
+"""More than 100,000 tokens, with many characters to each."""
+
 NOTHING = Seen({})
 TOOLS = {definition.run.__name__: definition for definition in DEFINITIONS}
 
@@ -63,8 +69,10 @@ async def prepare(variables: dict[str, str], *ids: str) -> None:
         history = store.for_user(USER)
         for number in range(OTHERS):
             await history.create(title=f"Weekly report {number}", metadata={"week": number, "team": "orders"})
-        await history.create(id=HUGE_ID)
-        await history.append(HUGE_ID, NewMessage("user", HUGE))
+        await history.create(id="huge")
+        await history.append("huge", NewMessage("user", HUGE))
+        await history.create(id="prose")
+        await history.append("prose", PROSE)
         for id in ids:
             await history.create(id=id, title=TITLE, instructions=INSTRUCTIONS)
             for first in range(0, len(LONG), 500):
@@ -78,7 +86,7 @@ class Reading:
     id:             of the long conversation that is read.
     answers:        of each tool's one call, by name.
     slices:         of the message LOG, read to its end.
-    large_context:  one of 60,000 tokens.
+    large_context:  the largest there is, of PROSE.
     large_message:  HUGE, in one slice.
     """
 
@@ -111,7 +119,7 @@ class Reading:
             more = re.search(r" More: offset=(\d+)\.", part.text)
             offset = None if more is None else more[1]
         self.large_context, self.large_message = yield [
-            call("load_context", conversation_id=self.id, max_tokens=60_000),
-            call("read_message", conversation_id=HUGE_ID, seq=1, limit=300_000),
+            call("load_context", conversation_id="prose", max_tokens=100_000),
+            call("read_message", conversation_id="huge", seq=1, limit=300_000),
         ]
         return ""
