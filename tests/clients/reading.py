@@ -26,8 +26,8 @@ PARAGRAPH = (
     "We looked at the order service again today, and it seems that the nightly job is still slow because "
     "nobody has moved it off the old machine. Tell me what you think we should do about it before Friday. "
 )
-PROSE = [NewMessage("user", f"{number}. {PARAGRAPH * 20}") for number in range(140)]
-"""More than 100,000 tokens, with many characters to each."""
+PROSE = [NewMessage("user", f"{number}. {PARAGRAPH * 20}") for number in range(110)]
+"""A little less than 100,000 tokens, with many characters to each."""
 
 NOTHING = Seen({})
 TOOLS = {definition.run.__name__: definition for definition in DEFINITIONS}
@@ -86,7 +86,7 @@ class Reading:
     id:             of the long conversation that is read.
     answers:        of each tool's one call, by name.
     slices:         of the message LOG, read to its end.
-    large_context:  the largest there is, of PROSE.
+    large_context:  the largest there is: all of PROSE.
     large_message:  HUGE, in one slice.
     """
 

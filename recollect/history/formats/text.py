@@ -24,7 +24,7 @@ _POSING = re.compile(
     rf"((?:^|[{_BREAKS}])(?:[^\S{_BREAKS}]|[{_INVISIBLE}])*+)(?=\\*(?:\[#|→ |← |</?conversation))"
 )
 
-WORDS = {"text": "text", "refusal": "text", "tool_result": "content"}
+_WORDS = {"text": "text", "refusal": "text", "tool_result": "content"}
 """The field of a part that holds words, which a stub may stand for."""
 
 
@@ -52,7 +52,7 @@ def header(message: Message) -> str:
     who = message.role if message.author is None else f"{message.role} {in_line(message.author)}"
     branch = "" if message.parent_seq == message.seq - 1 else f" after #{message.parent_seq}"
     at = message.occurred_at or message.created_at
-    return f"[#{message.seq} {who} {at.isoformat(' ', 'minutes')[:16]}{branch}]"
+    return f"[#{message.seq} {who} {str(at)[:16]}{branch}]"  # str: half the time of isoformat
 
 
 def in_line(value: object) -> str:
@@ -83,7 +83,7 @@ def _stub(message: Message, words: str) -> str:
         return quoted(words)
     shown: list[str] = []
     for part in message.parts:
-        field = WORDS.get(part["type"])
+        field = _WORDS.get(part["type"])
         shown.append(_part(message, part if field is None else part | {field: words}))
         words = words if field is None else "…"
     return "\n".join(shown)
