@@ -51,12 +51,15 @@ def arguments(id: str) -> dict[str, Json]:
     said: Json = {"role": "user", "content": "Good morning."}
     return {
         "create_conversation": {"title": "A new day"},
+        "open_turn": here | {"content": "Which orders are late?", "key": "late"},
         "load_context": here,
         "append_message": here | said,
         "append_messages": here | {"messages": [said, {"role": "assistant", "content": "Bom dia!"}]},
         "list_conversations": {},
         "list_messages": here,
         "read_message": here | {"seq": LOG},
+        "save_summary": here | {"upto_seq": 1_000, "content": "They moved the order service to PostgreSQL."},
+        "fork_conversation": here | {"at_seq": 1_500},
         "update_conversation": here | {"pinned": True},
         "delete_conversation": here,
     }
