@@ -329,6 +329,6 @@ def _text(
                 for call in unanswered.get(message.seq, ())
             )
     fenced = text.fenced(
-        f"id={json.dumps(window.conversation_id)}", "\n".join(lines) or "→ (no messages yet)"
+        f"id={text.in_line(window.conversation_id)}", "\n".join(lines) or "→ (no messages yet)"
     )
     return fenced if instructions is None else f"{instructions}\n\n{fenced}"

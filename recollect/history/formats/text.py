@@ -27,6 +27,9 @@ _POSING = re.compile(
     rf"((?:^|[{_BREAKS}])(?:[^\S{_BREAKS}]|[{_INVISIBLE}])*+)(?=\\*(?:\[#|→ |← |</?conversation))"
 )
 
+_WORDS = {"text": "text", "refusal": "text", "tool_result": "content"}
+"""The field of a part that holds words, which a stub may stand for."""
+
 
 def fenced(attributes: str, body: str) -> str:
     """`body` between the lines that mark stored data. `attributes` are ours, never stored text."""
@@ -55,8 +58,9 @@ def render_each(messages: Sequence[Message]) -> list[str]:
 
 
 def render_message(message: Message, text: str | None = None) -> str:
-    """One message; with `text`, that instead of its own words (a stub of a huge message)."""
-    return f"{header(message)}\n{quoted(text) if text is not None else _body(message)}"
+    """One message; with `text`, that instead of its own words (a stub of a huge message): its calls,
+    and which call it answers, stay."""
+    return f"{header(message)}\n{_body(message) if text is None else _stub(message, text)}"
 
 
 def _may_pose(text: str) -> bool:
@@ -65,10 +69,19 @@ def _may_pose(text: str) -> bool:
 
 
 def header(message: Message) -> str:
-    who = message.role if message.author is None else f"{message.role} {json.dumps(message.author)}"
+    who = message.role if message.author is None else f"{message.role} {in_line(message.author)}"
     branch = "" if message.parent_seq == message.seq - 1 else f" after #{message.parent_seq}"
     at = message.occurred_at or message.created_at
     return f"[#{message.seq} {who} {str(at)[:16]}{branch}]"  # str: half the time of isoformat
+
+
+def in_line(value: object) -> str:
+    """A stored value as JSON within one of our own lines: readable in any script, and without what
+    could end the line or is invisible, which is escaped."""
+    written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if written.isprintable():
+        return written
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in written)
 
 
 def _marked(text: str) -> str:
@@ -84,6 +97,17 @@ def _body(message: Message) -> str:
     return "\n".join(_part(message, part) for part in message.parts)
 
 
+def _stub(message: Message, words: str) -> str:
+    if message.stored_parts is None or message.parts_left_behind:
+        return quoted(words)
+    shown: list[str] = []
+    for part in message.parts:
+        field = _WORDS.get(part["type"])
+        shown.append(_part(message, part if field is None else part | {field: words}))
+        words = words if field is None else "…"
+    return "\n".join(shown)
+
+
 def _part(message: Message, part: Part) -> str:
     kind = part["type"]
     if kind == "tool_call":
@@ -96,13 +120,15 @@ def _part(message: Message, part: Part) -> str:
     if kind in ("text", "refusal"):
         return quoted(part_text(part))
     if kind == "reasoning":
-        return f"→ (reasoning, not shown; read_message seq={message.seq} has it)"
+        return f"→ (reasoning, not shown; read_message seq={message.seq} format=json has it)"
     name = next(
         (part[field] for field in ("name", "filename", "uri", "url") if isinstance(part.get(field), str)), ""
     )
     if len(name) > 200:  # a data: URL is no name
         name = name[:40] + "…"
-    return f"→ ({kind} {one_line(name)}; read_message seq={message.seq} has it)".replace(" ;", ";")
+    return f"→ ({kind} {one_line(name)}; read_message seq={message.seq} format=json has it)".replace(
+        " ;", ";"
+    )
 
 
 def one_line(text: str) -> str:
