@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from datetime import date, datetime
 
 from recollect.models.message import Message, Part
 from recollect.models.parts import part_text, readable
@@ -22,15 +23,25 @@ _INVISIBLE = r"\xad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 
 # What every text that can pose as ours holds: one character, and then more. To look for the character
 # takes a tenth of the time.
-_SIGNS = (("#", "[#"), ("→", "→ "), ("←", "← "), ("<", "conversation"))
-_POSING = re.compile(
-    rf"((?:^|[{_BREAKS}])(?:[^\S{_BREAKS}]|[{_INVISIBLE}])*+)(?=\\*(?:\[#|→ |← |</?conversation))"
-)
+_SIGNS = (("#", "[#"), ("→", "→ "), ("←", "← "), ("<", "conversation"), ("<", "instructions"))
+_OURS = r"\[#|→ |← |</?(?:conversation|instructions)"
+_POSING = re.compile(rf"((?:^|[{_BREAKS}])(?:[^\S{_BREAKS}]|[{_INVISIBLE}])*+)(?=\\*(?:{_OURS}))")
+
+_WORDS = {"text": "text", "refusal": "text", "tool_result": "content"}
+"""The field of a part that holds words, which a stub may stand for."""
 
 
 def fenced(attributes: str, body: str) -> str:
     """`body` between the lines that mark stored data. `attributes` are ours, never stored text."""
     return f"<conversation {attributes}>\n{body}\n</conversation>"
+
+
+def instructed(instructions: str) -> str:
+    """A conversation's instructions, between lines that say what they are."""
+    return (
+        "Instructions of this conversation, to be followed unless your own say otherwise:\n"
+        f"<instructions>\n{quoted(instructions)}\n</instructions>"
+    )
 
 
 def quoted(text: str) -> str:
@@ -43,7 +54,7 @@ def render_each(messages: Sequence[Message]) -> list[str]:
     are one plain text: to look once through all of them is what makes a window cheap."""
     plain = not _may_pose("\n".join([m.text for m in messages]))
     return [
-        f"[#{m.seq} {m.role} {str(m.created_at)[:16]}]\n{m.text}"
+        f"[#{m.seq} {m.role} {_minute(m.created_at)}]\n{m.text}"
         if plain
         and m.stored_parts is None
         and m.author is None
@@ -55,8 +66,9 @@ def render_each(messages: Sequence[Message]) -> list[str]:
 
 
 def render_message(message: Message, text: str | None = None) -> str:
-    """One message; with `text`, that instead of its own words (a stub of a huge message)."""
-    return f"{header(message)}\n{quoted(text) if text is not None else _body(message)}"
+    """One message; with `text`, that instead of its own words (a stub of a huge message): its calls,
+    and which call it answers, stay."""
+    return f"{header(message)}\n{_body(message) if text is None else _stub(message, text)}"
 
 
 def _may_pose(text: str) -> bool:
@@ -65,10 +77,32 @@ def _may_pose(text: str) -> bool:
 
 
 def header(message: Message) -> str:
-    who = message.role if message.author is None else f"{message.role} {json.dumps(message.author)}"
+    who = message.role if message.author is None else f"{message.role} {in_line(message.author)}"
     branch = "" if message.parent_seq == message.seq - 1 else f" after #{message.parent_seq}"
     at = message.occurred_at or message.created_at
-    return f"[#{message.seq} {who} {str(at)[:16]}{branch}]"  # str: half the time of isoformat
+    return f"[#{message.seq} {who} {_minute(at)}{branch}]"
+
+
+_MINUTES = [f"{minute // 60:02}:{minute % 60:02}" for minute in range(24 * 60)]
+_DAYS: dict[int, str] = {}
+
+
+def _minute(at: datetime) -> str:
+    """`2026-11-23 10:04`; a fifth of the time that isoformat takes, for the most frequent of all lines."""
+    ordinal = at.toordinal()
+    day = _DAYS.get(ordinal)
+    if day is None:
+        day = _DAYS[ordinal] = date.fromordinal(ordinal).isoformat()
+    return f"{day} {_MINUTES[at.hour * 60 + at.minute]}"
+
+
+def in_line(value: object) -> str:
+    """A stored value as JSON within one of our own lines: readable in any script, and without what
+    could end the line or is invisible, which is escaped."""
+    written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if written.isprintable():
+        return written
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in written)
 
 
 def _marked(text: str) -> str:
@@ -84,6 +118,17 @@ def _body(message: Message) -> str:
     return "\n".join(_part(message, part) for part in message.parts)
 
 
+def _stub(message: Message, words: str) -> str:
+    if message.stored_parts is None or message.parts_left_behind:
+        return quoted(words)
+    shown: list[str] = []
+    for part in message.parts:
+        field = _WORDS.get(part["type"])
+        shown.append(_part(message, part if field is None else part | {field: words}))
+        words = words if field is None else "…"
+    return "\n".join(shown)
+
+
 def _part(message: Message, part: Part) -> str:
     kind = part["type"]
     if kind == "tool_call":
@@ -96,13 +141,15 @@ def _part(message: Message, part: Part) -> str:
     if kind in ("text", "refusal"):
         return quoted(part_text(part))
     if kind == "reasoning":
-        return f"→ (reasoning, not shown; read_message seq={message.seq} has it)"
+        return f"→ (reasoning, not shown; read_message seq={message.seq} format=json has it)"
     name = next(
         (part[field] for field in ("name", "filename", "uri", "url") if isinstance(part.get(field), str)), ""
     )
     if len(name) > 200:  # a data: URL is no name
         name = name[:40] + "…"
-    return f"→ ({kind} {one_line(name)}; read_message seq={message.seq} has it)".replace(" ;", ";")
+    return f"→ ({kind} {one_line(name)}; read_message seq={message.seq} format=json has it)".replace(
+        " ;", ";"
+    )
 
 
 def one_line(text: str) -> str:
