@@ -98,12 +98,18 @@ BEGIN
       AND c.linear AND c.deleted_at IS NULL
       AND (p_expected_head IS NULL OR c.head_seq = p_expected_head)
       AND (p_after IS NULL OR c.head_seq = p_after)
-    RETURNING c.last_seq, greatest(c.head_tokens - added, 0) INTO last_seq, parent_tokens;
+    RETURNING c.last_seq, c.head_tokens - added INTO last_seq, parent_tokens;
 
     IF FOUND THEN
         first_seq := last_seq - n + 1;
         parent_seq := first_seq - 1;
         head := last_seq;
+        IF parent_tokens + added = most THEN  -- it says no longer what there was before
+            SELECT m.path_tokens INTO parent_tokens
+            FROM recollect.message AS m
+            WHERE m.user_id = p_user AND m.conversation_id = p_conversation AND m.seq = append_v2.parent_seq;
+            parent_tokens := coalesce(parent_tokens, 0);
+        END IF;
     ELSE
         SELECT c.last_seq, c.head_seq, c.head_tokens, c.deleted_at INTO present
         FROM recollect.conversation AS c
