@@ -31,7 +31,8 @@ async def c(history: History) -> str:
 
 
 async def window(history: History, c: str, max_tokens: int = BUDGET, **arguments: Any) -> ContextWindow:
-    return await history.context(c, max_tokens=max_tokens, **({"format": "openai"} | arguments))
+    given: dict[str, Any] = {"format": "openai"}
+    return await history.context(c, max_tokens=max_tokens, **(given | arguments))
 
 
 def front(window: ContextWindow) -> str:
