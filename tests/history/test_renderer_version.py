@@ -8,7 +8,7 @@ from recollect.history.formats import FORMATS
 from tests.history.test_anchors import dialogue, window_of
 
 RECEIPTS = [
-    "w1.e2.text.3000.110-126.0.ddd016.3aef9245cdc85326",
+    "w1.e2.text.3000.110-126.0.ddd016.f7ac05cea577ce09",
     "w1.e2.openai.3000.110-126.0.ddd016.5397cd3ae95c93ca",
     "w1.e2.openai_responses.3000.110-126.0.ddd016.af2a598c0d80c56f",
     "w1.e2.anthropic.3000.110-126.0.ddd016.6f6bc8d4d551cc1b",
