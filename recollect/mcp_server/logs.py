@@ -12,3 +12,5 @@ def log_to_stderr(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s recollect %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=level, handlers=[handler])
+    # Below this the SDK logs the whole text of a tool's error, which may hold stored messages.
+    logging.getLogger("mcp.server.mcpserver.server").setLevel(logging.WARNING)

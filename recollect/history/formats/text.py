@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
+from datetime import date, datetime
 
 from recollect.models.message import Message, Part
 from recollect.models.parts import part_text, readable
@@ -19,10 +20,15 @@ from recollect.models.parts import part_text, readable
 # and invisible characters. Then what our own lines start with, quoted already or not.
 _BREAKS = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
 _INVISIBLE = r"\xad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
-_MARKS = ("[#", "→ ", "← ", "<conversation", "</conversation")
-_POSING = re.compile(
-    rf"((?:^|[{_BREAKS}])(?:[^\S{_BREAKS}]|[{_INVISIBLE}])*+)(?=\\*(?:\[#|→ |← |</?conversation))"
-)
+
+# What every text that can pose as ours holds: one character, and then more. To look for the character
+# takes a tenth of the time.
+_SIGNS = (("#", "[#"), ("→", "→ "), ("←", "← "), ("<", "conversation"), ("<", "instructions"))
+_OURS = r"\[#|→ |← |</?(?:conversation|instructions)"
+_POSING = re.compile(rf"((?:^|[{_BREAKS}])(?:[^\S{_BREAKS}]|[{_INVISIBLE}])*+)(?=\\*(?:{_OURS}))")
+
+_WORDS = {"text": "text", "refusal": "text", "tool_result": "content"}
+"""The field of a part that holds words, which a stub may stand for."""
 
 
 def fenced(attributes: str, body: str) -> str:
@@ -30,31 +36,78 @@ def fenced(attributes: str, body: str) -> str:
     return f"<conversation {attributes}>\n{body}\n</conversation>"
 
 
+def instructed(instructions: str) -> str:
+    """A conversation's instructions, between lines that say what they are."""
+    return (
+        "Instructions of this conversation, to be followed unless your own say otherwise:\n"
+        f"<instructions>\n{quoted(instructions)}\n</instructions>"
+    )
+
+
 def quoted(text: str) -> str:
     """Any text, readable, with a backslash before lines that pose as ours."""
     return _marked(readable(text))
 
 
-def render(messages: Iterable[Message]) -> str:
-    return "\n".join(render_message(message) for message in messages)
+def render_each(messages: Sequence[Message]) -> list[str]:
+    """Every message, rendered. Most conversations hold no line that poses as ours, and most messages
+    are one plain text: to look once through all of them is what makes a window cheap."""
+    plain = not _may_pose("\n".join([m.text for m in messages]))
+    return [
+        f"[#{m.seq} {m.role} {_minute(m.created_at)}]\n{m.text}"
+        if plain
+        and m.stored_parts is None
+        and m.author is None
+        and m.occurred_at is None
+        and m.parent_seq == m.seq - 1
+        else render_message(m)
+        for m in messages
+    ]
 
 
 def render_message(message: Message, text: str | None = None) -> str:
-    """One message; with `text`, that instead of its own words (a stub of a huge message)."""
-    return f"{header(message)}\n{quoted(text) if text is not None else _body(message)}"
+    """One message; with `text`, that instead of its own words (a stub of a huge message): its calls,
+    and which call it answers, stay."""
+    return f"{header(message)}\n{_body(message) if text is None else _stub(message, text)}"
+
+
+def _may_pose(text: str) -> bool:
+    """Whether a line of a text may look like one of ours; far cheaper than to go through the lines."""
+    return any(sign in text and more in text for sign, more in _SIGNS)
 
 
 def header(message: Message) -> str:
-    who = message.role if message.author is None else f"{message.role} {json.dumps(message.author)}"
+    who = message.role if message.author is None else f"{message.role} {in_line(message.author)}"
     branch = "" if message.parent_seq == message.seq - 1 else f" after #{message.parent_seq}"
     at = message.occurred_at or message.created_at
-    return f"[#{message.seq} {who} {at.isoformat(' ', 'minutes')[:16]}{branch}]"
+    return f"[#{message.seq} {who} {_minute(at)}{branch}]"
+
+
+_MINUTES = [f"{minute // 60:02}:{minute % 60:02}" for minute in range(24 * 60)]
+_DAYS: dict[int, str] = {}
+
+
+def _minute(at: datetime) -> str:
+    """`2026-11-23 10:04`; a fifth of the time that isoformat takes, for the most frequent of all lines."""
+    ordinal = at.toordinal()
+    day = _DAYS.get(ordinal)
+    if day is None:
+        day = _DAYS[ordinal] = date.fromordinal(ordinal).isoformat()
+    return f"{day} {_MINUTES[at.hour * 60 + at.minute]}"
+
+
+def in_line(value: object) -> str:
+    """A stored value as JSON within one of our own lines: readable in any script, and without what
+    could end the line or is invisible, which is escaped."""
+    written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if written.isprintable():
+        return written
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in written)
 
 
 def _marked(text: str) -> str:
     """Text out of the database, which is readable."""
-    # Most texts hold none of the marks; to find that out costs far less than to go through the lines.
-    if "[#" in text or "→ " in text or "← " in text or "conversation" in text:
+    if _may_pose(text):
         return _POSING.sub(r"\1\\", text)
     return text
 
@@ -63,6 +116,17 @@ def _body(message: Message) -> str:
     if message.stored_parts is None:
         return _marked(message.text)
     return "\n".join(_part(message, part) for part in message.parts)
+
+
+def _stub(message: Message, words: str) -> str:
+    if message.stored_parts is None or message.parts_left_behind:
+        return quoted(words)
+    shown: list[str] = []
+    for part in message.parts:
+        field = _WORDS.get(part["type"])
+        shown.append(_part(message, part if field is None else part | {field: words}))
+        words = words if field is None else "…"
+    return "\n".join(shown)
 
 
 def _part(message: Message, part: Part) -> str:
@@ -77,13 +141,15 @@ def _part(message: Message, part: Part) -> str:
     if kind in ("text", "refusal"):
         return quoted(part_text(part))
     if kind == "reasoning":
-        return f"→ (reasoning, not shown; read_message seq={message.seq} has it)"
+        return f"→ (reasoning, not shown; read_message seq={message.seq} format=json has it)"
     name = next(
         (part[field] for field in ("name", "filename", "uri", "url") if isinstance(part.get(field), str)), ""
     )
     if len(name) > 200:  # a data: URL is no name
         name = name[:40] + "…"
-    return f"→ ({kind} {one_line(name)}; read_message seq={message.seq} has it)".replace(" ;", ";")
+    return f"→ ({kind} {one_line(name)}; read_message seq={message.seq} format=json has it)".replace(
+        " ;", ";"
+    )
 
 
 def one_line(text: str) -> str:

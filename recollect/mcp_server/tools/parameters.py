@@ -6,6 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, WithJsonSchema
 
+from recollect.history.formats import Format
+from recollect.models.errors import InvalidArgument
+
 ConversationId = Annotated[str, Field(description="As given by create_conversation.")]
 
 Key = Annotated[
@@ -20,6 +23,34 @@ ExpectedHead = Annotated[
 
 OnConflict = Annotated[
     Literal["reject", "branch"], Field(description="branch: store under expected_head although it moved.")
+]
+
+AfterSeq = Annotated[
+    int | None,
+    Field(
+        ge=0,
+        description="Store under this message, not the head (an edit, another answer); the head moves there.",
+    ),
+]
+
+MaxTokens = Annotated[
+    int, Field(ge=100, le=500_000, description="Budget, instructions included; at most 60000 as text.")
+]
+
+MAX_TEXT_TOKENS = 60_000
+"""Clients hide an answer of more than 500,000 characters; a token of prose has up to eight."""
+
+
+def check_text_budget(max_tokens: int, format: Format) -> None:
+    """Refuse a text that the client would not show. Raises: InvalidArgument."""
+    if format == "text" and max_tokens > MAX_TEXT_TOKENS:
+        raise InvalidArgument(
+            "max_tokens", f"is at most {MAX_TEXT_TOKENS} with format=text; more would not be shown to you"
+        )
+
+
+OutputFormat = Annotated[
+    Format, Field(description="text for you; the others are JSON for programs: a provider's messages.")
 ]
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
@@ -40,14 +71,8 @@ Messages = Annotated[
                 "type": "object",
                 "properties": {
                     "role": {"enum": ["system", "developer", "user", "assistant", "tool"]},
-                    "content": _PARTS,
-                    "author": {"type": "string"},
-                    "metadata": {"type": "object"},
-                    "token_count": {"type": "integer"},
-                    "occurred_at": {"type": "string", "description": "ISO 8601 with zone"},
+                    "content": {},
                 },
-                "required": ["role", "content"],
-                "additionalProperties": False,
             },
         }
     ),
