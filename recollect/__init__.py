@@ -9,6 +9,7 @@ from recollect.models.conversation import Conversation, ConversationPage, Erased
 from recollect.models.errors import (
     AlreadyExists,
     Conflict,
+    Forbidden,
     HeadMoved,
     InvalidArgument,
     KeyReused,
@@ -16,6 +17,7 @@ from recollect.models.errors import (
     NotReady,
     OutcomeUnknown,
     RecollectError,
+    Unauthenticated,
     Unavailable,
 )
 from recollect.models.message import Appended, ContextWindow, Message, MessagePage, MessageSlice, NewMessage
@@ -35,6 +37,7 @@ __all__ = [
     "Conversation",
     "ConversationPage",
     "Erased",
+    "Forbidden",
     "HeadMoved",
     "History",
     "InvalidArgument",
@@ -49,6 +52,7 @@ __all__ = [
     "Recollect",
     "RecollectError",
     "Settings",
+    "Unauthenticated",
     "Unavailable",
 ]
 
