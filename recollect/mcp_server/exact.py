@@ -7,32 +7,15 @@ only the slices of `read_message` are pieces of one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from recollect.mcp_server.answer import compact_json, without_nulls
 from recollect.mcp_server.render import MAX_CHARS, more
+from recollect.models.as_json import compact_json, message_fields, window_fields, without_nulls
 from recollect.models.message import ContextWindow, Message, MessagePage
-
-
-def fields_of(message: Message) -> dict[str, Any]:
-    """A message as `append_messages` takes it, and what the log knows about it."""
-    return without_nulls(
-        seq=message.seq,
-        parent_seq=None if message.parent_seq == message.seq - 1 else message.parent_seq,
-        role=message.role,
-        author=message.author,
-        content=message.content,
-        metadata=message.metadata or None,
-        key=message.key,
-        token_count=message.token_count,
-        created_at=message.created_at.isoformat(),
-        occurred_at=None if message.occurred_at is None else message.occurred_at.isoformat(),
-    )
 
 
 def message(message: Message) -> str:
     """One message as JSON; one that no page can hold is named by its size."""
-    whole = compact_json(fields_of(message))
+    whole = compact_json(message_fields(message))
     if len(whole) <= MAX_CHARS:
         return whole
     return compact_json(
@@ -60,7 +43,7 @@ def page(page: MessagePage, shown: Mapping[int, str]) -> str:
 def slice_of(message: Message, offset: int, limit: int) -> str:
     """A slice of a message's JSON. A message that fits is its JSON; a longer one comes in an object
     {slice, offset, total_chars, next_offset?}, whose slices, joined, are the JSON."""
-    whole = compact_json(fields_of(message))
+    whole = compact_json(message_fields(message))
     if offset == 0 and len(whole) <= limit:
         return whole
     end = offset + limit
@@ -75,18 +58,5 @@ def slice_of(message: Message, offset: int, limit: int) -> str:
 
 
 def window(window: ContextWindow) -> str:
-    """What changes with every turn comes after the messages, so that prompt caches stay warm."""
-    return compact_json(
-        without_nulls(
-            messages=window.messages,
-            system=window.system,
-            conversation_id=window.conversation_id,
-            head=window.head,
-            tokens=window.tokens,
-            first_seq=window.first_seq,
-            last_seq=window.last_seq,
-            omitted=window.omitted,
-            repairs=window.repairs or None,
-            lost=window.lost or None,
-        )
-    )
+    """A context in a provider's format."""
+    return compact_json(window_fields(window))
