@@ -12,7 +12,7 @@ from recollect.api.operation import Operation
 from recollect.api.parameters import Calling, ConversationId, Mine
 from recollect.api.paths import below
 from recollect.api.schemas import Changes, Conversation, Conversations, Erased, NewConversation
-from recollect.api.strict_json import parse
+from recollect.api.strict_json import Malformed, parse
 from recollect.identity.caller import ERASE, READ, WRITE
 from recollect.models.errors import InvalidArgument
 
@@ -112,7 +112,10 @@ async def erase_user(history: Mine) -> Answer:
 
 def _object(argument: str, text: str) -> dict[str, Any]:
     """A JSON object in a parameter. Raises: InvalidArgument."""
-    value = parse(text.encode(errors="surrogatepass"), argument)
+    try:
+        value = parse(text.encode(), argument)
+    except Malformed as error:  # the request itself is well formed
+        raise InvalidArgument(argument, error.problem) from error
     if not isinstance(value, dict):
         raise InvalidArgument(argument, 'must be a JSON object such as {"project": "porto"}')
     return cast("dict[str, Any]", value)

@@ -10,9 +10,10 @@ from fastapi.openapi.utils import get_openapi
 
 from recollect.api.operation import BEARER
 from recollect.api.problems import MEDIA_TYPE
-from recollect.api.schemas import Problem
+from recollect.api.schemas import Part, Problem
 from recollect.identity.caller import READ, SCOPES, WRITE
 from recollect.models.as_json import JsonObject
+from recollect.models.parts import REQUIRED
 
 DESCRIPTION = """Durable, user-scoped conversation history for AI agents.
 
@@ -31,6 +32,13 @@ PROBLEMS = {
     415: "The body is not called JSON.",
     422: "An argument is not acceptable; the problem names it.",
     503: "The database cannot do this right now.",
+}
+
+_JSON_TYPES: dict[type | tuple[type, ...], str | list[str]] = {
+    str: "string",
+    dict: "object",
+    (dict, str): ["object", "string"],
+    (str, list): ["string", "array"],
 }
 
 _ALWAYS = (401, 403, 404, 422, 503)
@@ -55,7 +63,7 @@ def document(app: FastAPI) -> JsonObject:
     schemas: JsonObject = made["components"]["schemas"]
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= {name: schemas.get(name, schema) for name, schema in problem.pop("$defs").items()}
-    schemas["Problem"] = problem
+    schemas |= {"Problem": problem, "Part": _part()}
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     made["components"]["securitySchemes"] = {BEARER: _bearer()}
@@ -63,6 +71,20 @@ def document(app: FastAPI) -> JsonObject:
         for operation in path.values():
             _complete(operation)
     return without_titles(made)
+
+
+def _part() -> JsonObject:
+    """A part is one of these; each may carry any further field."""
+    kinds = [
+        {
+            "type": "object",
+            "properties": {"type": {"const": kind}}
+            | {name: {"type": _JSON_TYPES[kinds]} for name, kinds in required},
+            "required": ["type", *(name for name, _ in required)],
+        }
+        for kind, required in REQUIRED.items()
+    ]
+    return {"description": Part.__doc__, "oneOf": kinds}
 
 
 def _bearer() -> JsonObject:
@@ -78,6 +100,7 @@ def _complete(operation: JsonObject) -> None:
             "description": PROBLEMS[status],
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
+    operation["responses"] = dict(sorted(operation["responses"].items()))
     for parameter in operation.get("parameters", []):
         schema: JsonObject = parameter["schema"]
         schema.pop("description", None)
@@ -86,6 +109,9 @@ def _complete(operation: JsonObject) -> None:
         choices = [choice for choice in schema.pop("anyOf", []) if choice != {"type": "null"}]
         if choices:
             schema |= choices[0]
+        if parameter["name"] == "metadata":
+            parameter["content"] = {"application/json": {"schema": {"type": "object"}}}
+            del parameter["schema"]
 
 
 def without_titles(schema: Any) -> Any:

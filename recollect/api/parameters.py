@@ -9,11 +9,13 @@ from fastapi import Depends, Header, Path, Request
 
 from recollect.api.route import Door, StrictRequest
 from recollect.history.history import History
+from recollect.history.scope import MAX_ID_CHARS
 from recollect.identity.caller import Caller
 from recollect.models.errors import InvalidArgument
 
 _ETAG = re.compile(r'(?:W/)?"(\d{1,10})"')
 _MAX_SEQ = 2**31 - 1
+MAX_USER_ID_CHARS = 255
 
 
 async def _caller(request: Request) -> Caller:
@@ -25,6 +27,8 @@ async def _history(
     user_id: Annotated[
         str,
         Path(
+            min_length=1,
+            max_length=MAX_USER_ID_CHARS,
             description="`me`, or the id of the token's own user, percent-encoded. Anybody else's is 404.",
             examples=["me", "auth0|5f7c8ec7c33c6c004bbafe82"],
         ),
@@ -39,9 +43,11 @@ async def _key(
     idempotency_key: Annotated[
         str | None,
         Header(
+            alias="Idempotency-Key",
             description="Unique per append, 1 to 200 characters of ASCII. A retry with the same key and "
             "content is stored once and gets the first answer; with other content it is refused.",
             examples=["0b8e7f5c-turn-12"],
+            json_schema_extra={"minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
         ),
     ] = None,
 ) -> str | None:
@@ -58,9 +64,11 @@ async def _expected_head(
     if_match: Annotated[
         str | None,
         Header(
+            alias="If-Match",
             description='The head you know, as an ETag: "7". If it moved, nothing is stored, and the problem '
             "(412) shows the present head and what was added.",
             examples=['"7"'],
+            json_schema_extra={"pattern": '^"[0-9]{1,9}"$'},
         ),
     ] = None,
 ) -> int | None:
@@ -79,5 +87,10 @@ ExpectedHead = Annotated[int | None, Depends(_expected_head)]
 
 ConversationId = Annotated[
     str,
-    Path(description="As creating it gave it, percent-encoded.", examples=["c_7h2k9m4p1q3rx"]),
+    Path(
+        min_length=1,
+        max_length=MAX_ID_CHARS,
+        description="As creating it gave it, percent-encoded.",
+        examples=["c_7h2k9m4p1q3rx"],
+    ),
 ]

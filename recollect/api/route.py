@@ -119,7 +119,7 @@ class StrictRoute(APIRoute):
                 raise InvalidArgument(shown(name), f"is not a parameter of this address; {takes}")
             if given.count(name) > 1:
                 raise InvalidArgument(name, "is given more than once")
-        headers = set(_aliases(self.dependant, "header_params"))
+        headers = {name.lower() for name in _aliases(self.dependant, "header_params")}
         for name in CONDITIONS:
             values = request.headers.getlist(name)
             if values and name not in headers:

@@ -28,8 +28,8 @@ PARTS: list[dict[str, Any]] = [
 ]
 
 
-def _examples(*examples: dict[str, Any]) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"examples": list(examples)})
+def _examples(*examples: dict[str, Any], **schema: Any) -> ConfigDict:
+    return ConfigDict(json_schema_extra={**schema, "examples": list(examples)})
 
 
 class Body(BaseModel):
@@ -120,7 +120,7 @@ class NewConversation(Body):
 class Changes(Body):
     """What to change of a conversation. What is not there stays as it is."""
 
-    model_config = _examples({"title": "Porto in May", "pinned": True})
+    model_config = _examples({"title": "Porto in May", "pinned": True}, minProperties=1)
 
     title: Annotated[str | None, Field(min_length=1, pattern=NO_NUL, description="null removes it.")] = None
     instructions: Annotated[
