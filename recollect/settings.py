@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from recollect.issuer_settings import IssuerSettings
 
 
 def config_file() -> Path:
@@ -71,6 +73,10 @@ class Settings(BaseSettings):
         "127.0.0.1"
     )
     port: Annotated[int, Field(ge=0, le=65535, description="Port `recollect serve` listens on.")] = 8765
+    issuers: Annotated[
+        tuple[IssuerSettings, ...],
+        Field(description="Whose tokens (JWTs) `recollect serve` accepts, as JSON; see docs/identity.md."),
+    ] = ()
     max_message_bytes: Annotated[
         int, Field(ge=1, le=100_000_000, description="Largest message: its text and parts as JSON, in bytes.")
     ] = 10_000_000
@@ -84,6 +90,15 @@ class Settings(BaseSettings):
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="What is logged, on stderr.")
     ] = "WARNING"
+
+    @field_validator("issuers")
+    @classmethod
+    def _issuers_are_told_apart(cls, issuers: tuple[IssuerSettings, ...]) -> tuple[IssuerSettings, ...]:
+        if len({issuer.issuer for issuer in issuers}) < len(issuers):
+            raise ValueError("each issuer may stand there once")
+        if len({issuer.namespace for issuer in issuers}) < len(issuers):
+            raise ValueError("each needs its own namespace: two issuers may give out the same user id")
+        return issuers
 
     @classmethod
     def settings_customise_sources(
