@@ -55,7 +55,7 @@ def settings_table() -> str:
     """All settings: variable, default, meaning."""
     rows = ["| variable | default | meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
-        default = "" if field.default is None else f"`{field.default}`"
+        default = "" if field.default in (None, ()) else f"`{field.default}`"
         allowed = choices(plain(field.annotation))
         values = f" One of {', '.join(f'`{value}`' for value in allowed)}." if allowed else ""
         rows.append(f"| `{variable(name, field)}` | {default} | {field.description}{values} |")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from recollect.identity.caller import Caller
+from recollect.identity.issuers import Issuers
+from recollect.models.errors import Unauthenticated
 
 
 class Authenticator(Protocol):
@@ -19,3 +21,16 @@ class Authenticator(Protocol):
         is good cannot be found out right now).
         """
         ...
+
+
+class TokenAuthenticator:
+    """Accepts the JWTs of issuers."""
+
+    def __init__(self, issuers: Issuers) -> None:
+        self._issuers = issuers
+
+    async def authenticate(self, token: str | None) -> Caller:
+        """See `Authenticator`."""
+        if token is None:
+            raise Unauthenticated("there is no token; send one as Authorization: Bearer …")
+        return await self._issuers.caller(token)

@@ -21,7 +21,7 @@ class Caller:
     """Whom a token names.
 
     user_id:  whose history: the key of everything that is stored.
-    scopes:   what the token allows; other services' scopes may be among them.
+    scopes:   what the token allows, of `SCOPES`.
     client:   the program that holds the token, as its issuer names it. Not a secret.
     """
 

@@ -1,0 +1,134 @@
+"""Lets through who has a token that allows what the request asks for, and remembers whose it is.
+
+The scopes are looked at twice: here, where a refusal can still be an HTTP status that tells a
+client how to get more (step-up), and where the request is executed (`permitted`). What is read
+here for that is a first glance; the second look is the one that counts.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Any, cast
+
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.shared.exceptions import MCPError
+from mcp.types import INVALID_REQUEST
+from pydantic_core import from_json
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from recollect.identity.authenticator import Authenticator
+from recollect.identity.caller import Caller
+from recollect.mcp_server import challenge
+from recollect.mcp_server.body import TooLarge, read_again, read_body
+from recollect.mcp_server.scopes import depends_on_arguments, needed
+from recollect.models.errors import Forbidden, Unauthenticated, Unavailable
+
+_caller: ContextVar[Caller] = ContextVar("caller")
+
+
+def current_caller() -> Caller:
+    """The caller of the request that is being executed."""
+    return _caller.get()
+
+
+async def permitted(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """Middleware of the MCP server: nothing is executed that the token does not allow."""
+    try:
+        current_caller().require(*needed(ctx.method, ctx.params))
+    except Forbidden as error:
+        raise MCPError(code=INVALID_REQUEST, message=str(error)) from error
+    return await call_next(ctx)
+
+
+def bearer_token(headers: Headers) -> str | None:
+    """What stands after `Bearer`; None without an Authorization header.
+
+    Raises: Unauthenticated for any other kind of authorization, and for more than one.
+    """
+    given = headers.getlist("authorization")
+    if not given:
+        return None
+    scheme, _, token = given[0].partition(" ")
+    if len(given) > 1 or scheme.lower() != "bearer" or not token.strip():
+        raise Unauthenticated("the Authorization header must be one, of the form Bearer TOKEN")
+    return token.strip()
+
+
+class Bearer:
+    """Around a transport: 401 without a good token, 403 without the scopes of the request.
+
+    metadata_url:  where a client without a token learns who gives them out.
+    max_body:      largest body in bytes; larger ones are refused with 413.
+    """
+
+    def __init__(
+        self, app: ASGIApp, authenticator: Authenticator, *, metadata_url: str, max_body: int
+    ) -> None:
+        self._app = app
+        self._authenticator = authenticator
+        self._metadata_url = metadata_url
+        self._max_body = max_body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        try:
+            caller = await self._authenticate(headers)
+            if scope["method"] == "POST":
+                receive = await self._checked(caller, headers, receive)
+        except Unauthenticated as error:
+            sent = "authorization" in headers
+            refusal = challenge.unauthenticated(error, self._metadata_url, sent=sent)
+        except Forbidden as error:
+            refusal = challenge.forbidden(error, self._metadata_url)
+        except Unavailable as error:
+            refusal = challenge.unavailable(error)
+        except ClientDisconnect:
+            return
+        except TooLarge:
+            refusal = challenge.too_large(self._max_body)
+        else:
+            await self._serve(caller, scope, receive, send)
+            return
+        await refusal(scope, receive, send)
+
+    async def _authenticate(self, headers: Headers) -> Caller:
+        return await self._authenticator.authenticate(bearer_token(headers))
+
+    async def _checked(self, caller: Caller, headers: Headers, receive: Receive) -> Receive:
+        """Read the body, refuse what the caller may not, and give the body to be read again."""
+        body = await read_body(receive, self._max_body)
+        request = _glance(headers, body)
+        if request is not None:
+            caller.require(*needed(*request))
+        return read_again(body, receive)
+
+    async def _serve(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
+        # The SDK binds a session to this principal; the token itself is not handed on.
+        principal = AccessToken(
+            token="", client_id=caller.client, scopes=sorted(caller.scopes), subject=caller.user_id
+        )
+        token = _caller.set(caller)
+        try:
+            await self._app({**scope, "user": AuthenticatedUser(principal)}, receive, send)
+        finally:
+            _caller.reset(token)
+
+
+def _glance(headers: Headers, body: bytes) -> tuple[str, object] | None:
+    """Method and params of a request, as far as its scopes depend on them; None if it is no request.
+    Newer clients repeat them in headers, which spares looking into a body of megabytes."""
+    method, name = headers.get("mcp-method"), headers.get("mcp-name", "")
+    if method is not None and not (method == "tools/call" and depends_on_arguments(name)):
+        return method, {"name": name}
+    try:
+        message: object = from_json(body)
+    except ValueError:
+        return None  # the transport says what is wrong with it
+    if not isinstance(message, dict):
+        return None
+    fields = cast("dict[str, Any]", message)
+    return (str(fields["method"]), fields.get("params")) if "method" in fields else None

@@ -1,0 +1,119 @@
+"""The process of `recollect serve`: from settings to a server that listens, and its end.
+
+Without issuers there are no tokens: whoever can connect is the one user, so only addresses that
+nobody else can reach are served.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+import anyio
+import uvicorn
+from starlette.applications import Starlette
+
+from recollect.identity.authenticator import TokenAuthenticator
+from recollect.identity.issuers import Issuers
+from recollect.mcp_server.address import Address, is_loopback
+from recollect.mcp_server.app import create_server
+from recollect.mcp_server.backend import LazyBackend, lazy_backend
+from recollect.mcp_server.bearer import current_caller, permitted
+from recollect.mcp_server.ending import Ending
+from recollect.mcp_server.http import create_http_app
+from recollect.models.errors import InvalidArgument, NotReady
+from recollect.settings import Settings
+
+MARGIN = 2.0
+"""Seconds after the drain timeout at which a server that was told to end is gone, whatever hangs."""
+
+
+async def serve(settings: Settings, host: str, port: int, listening: Callable[[str], None]) -> int:
+    """Serve until a signal; gives the exit code.
+
+    port:       0 lets the system choose.
+    listening:  called with the server's address, such as `http://127.0.0.1:8765`, once it accepts.
+
+    Raises: InvalidArgument for an address that others can reach where there are no tokens, or
+    that has no name; NotReady for a port that is taken.
+    """
+    ending = Ending(settings.drain_timeout + MARGIN)
+    ending.watch_signals()
+    with _bound(settings, host, port) as bound:
+        address = Address.of(settings, host, bound.getsockname()[1])
+        async with lazy_backend(settings) as backend:
+            http = _Server(
+                uvicorn.Config(
+                    create_app(settings, backend, address),
+                    log_config=None,
+                    access_log=False,
+                    ws="none",
+                    proxy_headers=bool(settings.trusted_proxies),
+                    forwarded_allow_ips=list(settings.trusted_proxies),
+                    server_header=False,
+                    lifespan="on",
+                    timeout_graceful_shutdown=round(settings.drain_timeout),
+                )
+            )
+
+            async def accept() -> None:
+                await http.serve([bound])
+                ending.begin()
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(accept)
+                backend.warm()
+                listening(address.url)
+                await ending.wait()
+                # As uvicorn's own handler: SSE streams, which have no end, are told through it too.
+                http.handle_exit(signal.SIGTERM, None)
+    return ending.code
+
+
+def create_app(settings: Settings, backend: LazyBackend, address: Address) -> Starlette:
+    """The application: for the users of the issuers' tokens, or without issuers for the one user."""
+    if not takes_tokens(settings):
+        return create_http_app(create_server(backend, identity=lambda: settings.user_id), address)
+    return create_http_app(
+        create_server(backend, identity=lambda: current_caller().user_id, middleware=[permitted]),
+        address,
+        authenticator=TokenAuthenticator(Issuers(settings.issuers, address.resources())),
+        authorization_servers=[issuer.issuer for issuer in settings.issuers if issuer.secret is None],
+    )
+
+
+def takes_tokens(settings: Settings) -> bool:
+    """Whether each request needs a token; otherwise there is one user."""
+    return bool(settings.issuers)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers, which raise the signal again after a clean end."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+@contextmanager
+def _bound(settings: Settings, host: str, port: int) -> Generator[socket.socket]:
+    if not takes_tokens(settings) and not is_loopback(host):
+        raise InvalidArgument(
+            "host",
+            "must be of this machine alone (127.0.0.1, ::1 or localhost) while there are no tokens, since "
+            "everybody who could connect would see and change every conversation; RECOLLECT_ISSUERS says "
+            "whose tokens to accept",
+        )
+    Address.of(settings, host, port)  # what is wrong with it is said before anything is opened
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        bound = socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        raise NotReady(
+            f"port {port} on {host} cannot be used ({error.strerror}); choose another one with --port or "
+            "RECOLLECT_PORT, or end the program that uses it"
+        ) from error
+    with bound:
+        yield bound
