@@ -36,7 +36,7 @@ def command(
             settings,
             settings.host if host is None else host,
             settings.port if port is None else port,
-            lambda address: _announce(address, settings),
+            lambda address, where: _announce(address, where, settings),
         )
     )
     sys.stderr.flush()
@@ -44,14 +44,14 @@ def command(
     os._exit(code)
 
 
-def _announce(address: str, settings: Settings) -> None:
+def _announce(address: str, where: str, settings: Settings) -> None:
     who = "for everybody who has a token" if takes_tokens(settings) else f"as the user {settings.user_id!r}"
     print(
         f"Recollect serves MCP at {address}/mcp (older clients: {address}/sse) {who}.\n"
         f"Claude Code:  claude mcp add --transport http recollect {address}/mcp\n"
         f'Cursor:       {{"mcpServers": {{"recollect": {{"url": "{address}/mcp"}}}}}}\n'
         f'VS Code:      {{"servers": {{"recollect": {{"type": "http", "url": "{address}/mcp"}}}}}}\n'
-        "Ctrl-C ends it.",
+        f"Ctrl-C ends it; it listens on {where}",
         file=sys.stderr,
         flush=True,
     )

@@ -1,8 +1,9 @@
 """The public keys of one issuer: fetched when first needed, and kept.
 
-A provider that is slow or down must not stop those whose keys are known, a token with an invented
-key id must not make us ask the provider each time, and a key that was made a moment ago has to be
-found at once.
+A provider that is slow or down must not stop those whose keys are known. A key that was made a
+moment ago has to be found although others send invented key ids, and those must not make us ask
+the provider each time: whoever comes with an unknown key soon after a search that found nothing
+waits for the next search.
 """
 
 from __future__ import annotations
@@ -27,8 +28,11 @@ FRESH_SECONDS = 300.0
 LONGEST_SECONDS = 24 * 3600.0
 """How long keys serve while their provider is down. A key that it withdrew works as long as that."""
 
-FRUITLESS_SECONDS = 30.0
-"""How long after a search for a key that is not there no other search is made."""
+SEARCH_SECONDS = 5.0
+"""How long after a search for a key that is not there the next one is made."""
+
+MOST_WAITING = 1_000
+"""How many may wait for a search; the next ones are told to come again."""
 
 RETRY_SECONDS = 5.0
 """How long after a failure the provider is left alone."""
@@ -47,18 +51,28 @@ _BY_TYPE = {
 class Keys:
     """The public keys of one issuer. One task at a time fetches them; the others wait for it.
 
-    clock:  monotonic seconds.
+    clock:         monotonic seconds.
+    search_every:  seconds between two searches for keys that are not there.
     """
 
-    def __init__(self, issuer: IssuerSettings, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        issuer: IssuerSettings,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        search_every: float = SEARCH_SECONDS,
+    ) -> None:
         self._issuer = issuer
         self._clock = clock
+        self._search_every = search_every
+        self._search_at = float("-inf")
+        self._waiting = 0
+        self._rounds = 0
         self._keys: Sequence[dict[str, Any]] | None = None
         self._made: dict[tuple[str | None, str], jwt.PyJWK] = {}
         self._fetched = 0.0
         self._asked = float("-inf")
         self._failed = False
-        self._fruitless_until = float("-inf")
         self._fetching: asyncio.Task[None] | None = None
 
     async def find(self, key_id: str | None, algorithm: str) -> jwt.PyJWK:
@@ -72,14 +86,26 @@ class Keys:
         elif age > FRESH_SECONDS:
             self._start()
         found = self._known(key_id, algorithm)
-        if found is None and self._clock() >= self._fruitless_until:
-            await self._fetch()
-            found = self._known(key_id, algorithm)
-            if found is None:
-                self._fruitless_until = self._clock() + FRUITLESS_SECONDS
         if found is None:
+            await self._search()
+            found = self._known(key_id, algorithm)
+        if found is None:
+            self._search_at = self._clock() + self._search_every
             raise Unauthenticated("the token is not signed with a key that its issuer publishes")
         return found
+
+    async def _search(self) -> None:
+        """Fetch the keys, or wait for a fetch that begins from now on. Raises: Unavailable."""
+        if self._waiting >= MOST_WAITING:
+            raise Unavailable("too many tokens with unknown keys came at once; try again in a few seconds")
+        self._waiting += 1
+        seen = self._rounds
+        try:
+            await asyncio.sleep(max(0.0, self._search_at - self._clock()))
+        finally:
+            self._waiting -= 1
+        if self._rounds == seen or self._is_fetching():
+            await self._fetch()
 
     def _known(self, key_id: str | None, algorithm: str) -> jwt.PyJWK | None:
         """The key with this id; a token without an id takes the only one of its kind."""
@@ -112,11 +138,15 @@ class Keys:
             self._fetching = asyncio.create_task(self._fetch_once())
         return self._fetching
 
+    def _is_fetching(self) -> bool:
+        return self._fetching is not None and not self._fetching.done()
+
     async def _fetch_once(self) -> None:
         now = self._clock()
         if self._failed and now - self._asked < RETRY_SECONDS:
             return
         self._asked = now
+        self._rounds += 1
         try:
             self._keys = await fetch_keys(self._issuer)
         except Unfetched as error:

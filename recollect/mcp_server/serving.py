@@ -30,11 +30,12 @@ MARGIN = 2.0
 """Seconds after the drain timeout at which a server that was told to end is gone, whatever hangs."""
 
 
-async def serve(settings: Settings, host: str, port: int, listening: Callable[[str], None]) -> int:
+async def serve(settings: Settings, host: str, port: int, listening: Callable[[str, str], None]) -> int:
     """Serve until a signal; gives the exit code.
 
     port:       0 lets the system choose.
-    listening:  called with the server's address, such as `http://127.0.0.1:8765`, once it accepts.
+    listening:  called once it accepts, with the address that clients use and where it listens, such
+                as `https://history.example.com` and `0.0.0.0:8765`.
 
     Raises: InvalidArgument for an address that others can reach where there are no tokens, or
     that has no name; NotReady for a port that is taken.
@@ -42,7 +43,8 @@ async def serve(settings: Settings, host: str, port: int, listening: Callable[[s
     ending = Ending(settings.drain_timeout + MARGIN)
     ending.watch_signals()
     with _bound(settings, host, port) as bound:
-        address = Address.of(settings, host, bound.getsockname()[1])
+        actual_port: int = bound.getsockname()[1]
+        address = Address.of(settings, host, actual_port)
         async with lazy_backend(settings) as backend:
             http = _Server(
                 uvicorn.Config(
@@ -65,7 +67,7 @@ async def serve(settings: Settings, host: str, port: int, listening: Callable[[s
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(accept)
                 backend.warm()
-                listening(address.url)
+                listening(address.url, f"{host}:{actual_port}")
                 await ending.wait()
                 # As uvicorn's own handler: SSE streams, which have no end, are told through it too.
                 http.handle_exit(signal.SIGTERM, None)

@@ -47,6 +47,7 @@ def public(key: PrivateKey) -> dict[str, Any]:
 class Provider:
     """Signs tokens and publishes its keys.
 
+    audience:  for whom its tokens are.
     asked:     the paths that were asked for, in order.
     answers:   what a path is answered with, instead of its document: a status and a body.
     arrived:   released once for each question.
@@ -55,6 +56,7 @@ class Provider:
 
     def __init__(self, url: str = "") -> None:
         self.url = url
+        self.audience = AUDIENCE
         self.keys: dict[str, tuple[str, PrivateKey]] = {}
         self.published: list[dict[str, Any]] = []
         self.asked: list[str] = []
@@ -79,7 +81,7 @@ class Provider:
         now = int(time.time())
         whole = {
             "iss": self.url,
-            "aud": AUDIENCE,
+            "aud": self.audience,
             "sub": "alice",
             "iat": now,
             "exp": now + 600,

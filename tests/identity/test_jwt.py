@@ -163,7 +163,6 @@ async def test_a_public_key_is_never_taken_for_a_shared_secret(form: str, provid
 
 
 async def test_a_key_verifies_only_what_it_was_made_for(provider: Provider) -> None:
-    authenticator = accepting(of(provider))
     others: list[dict[str, Any]] = [
         {"use": "enc"},
         {"key_ops": ["sign"]},
@@ -174,7 +173,7 @@ async def test_a_key_verifies_only_what_it_was_made_for(provider: Provider) -> N
     for number, member in enumerate(others):
         provider.add(f"rsa{number}", "RS256", **member)
     for number in range(5):
-        assert "key" in await refusal(authenticator, provider.token(key_id=f"rsa{number}"))
+        assert "key" in await refusal(accepting(of(provider)), provider.token(key_id=f"rsa{number}"))
 
 
 async def test_a_weak_key_is_refused_although_it_is_published(provider: Provider) -> None:

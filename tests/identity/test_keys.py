@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from typing import Any
 
 import jwt
@@ -12,7 +13,14 @@ import pytest
 
 from recollect import Unauthenticated, Unavailable
 from recollect.identity.fetching import MAX_BYTES
-from recollect.identity.keys import FRESH_SECONDS, FRUITLESS_SECONDS, LONGEST_SECONDS, RETRY_SECONDS, Keys
+from recollect.identity.keys import (
+    FRESH_SECONDS,
+    LONGEST_SECONDS,
+    MOST_WAITING,
+    RETRY_SECONDS,
+    SEARCH_SECONDS,
+    Keys,
+)
 from recollect.issuer_settings import IssuerSettings
 from tests.identity.provider import Provider
 
@@ -32,7 +40,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def keys(provider: Provider, clock: Clock) -> Keys:
-    return Keys(IssuerSettings(issuer=provider.url, jwks_url=provider.jwks_url), clock)
+    return Keys(IssuerSettings(issuer=provider.url, jwks_url=provider.jwks_url), clock=clock)
 
 
 async def find(keys: Keys, key_id: str | None = "one") -> jwt.PyJWK:
@@ -67,19 +75,42 @@ async def test_a_new_key_is_found_at_once_and_a_withdrawn_one_is_forgotten(
         await find(keys, "one")
 
 
-async def test_a_flood_of_unknown_key_ids_asks_the_provider_once_in_a_while(
-    provider: Provider, keys: Keys, clock: Clock
+async def test_a_flood_of_unknown_key_ids_asks_the_provider_once_in_a_while_and_stops_nobody(
+    provider: Provider,
 ) -> None:
+    """Here a while is a fifth of a second, and the flood comes in twenty waves of a hundred."""
+    keys = Keys(IssuerSettings(issuer=provider.url, jwks_url=provider.jwks_url), search_every=0.2)
     await find(keys)
-    for number in range(200):
-        with pytest.raises(Unauthenticated):
-            await find(keys, f"unknown{number}")
-    assert len(provider.asked) == 2
+    began = time.monotonic()
+    for wave in range(20):
+        flood = [find(keys, f"unknown{wave}.{number}") for number in range(100)]
+        provider.add(f"new{wave}")
+        *refused, known, new = await asyncio.gather(
+            *flood, find(keys), find(keys, f"new{wave}"), return_exceptions=True
+        )
+        assert all(isinstance(error, Unauthenticated) for error in refused)
+        assert isinstance(known, jwt.PyJWK)
+        assert isinstance(new, jwt.PyJWK)
+    searches = (time.monotonic() - began) / 0.2
+    assert len(provider.asked) <= searches + 2
+
+
+async def test_those_who_wait_for_a_search_are_bounded(provider: Provider) -> None:
+    keys = Keys(IssuerSettings(issuer=provider.url, jwks_url=provider.jwks_url), search_every=60)
+    with pytest.raises(Unauthenticated):
+        await find(keys, "unknown")
+    waiting = [asyncio.create_task(find(keys, "unknown")) for _ in range(MOST_WAITING)]
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable):
+        await find(keys, "unknown")
     await find(keys)
-    clock.now = FRUITLESS_SECONDS
-    provider.add("two")
-    await find(keys, "two")
-    assert len(provider.asked) == 3
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    waiter = asyncio.create_task(find(keys, "unknown"))
+    await asyncio.sleep(0)
+    assert not waiter.done()
+    waiter.cancel()
 
 
 async def test_known_keys_serve_while_they_are_fetched_again(
@@ -94,10 +125,12 @@ async def test_known_keys_serve_while_they_are_fetched_again(
         await find(keys)  # does not wait for the provider
     assert await asyncio.to_thread(provider.arrived.acquire, timeout=10)
     provider.gate.set()
-    for gone in ("new", "one"):  # who looks for a new key waits for the answer
-        with pytest.raises(Unauthenticated):
-            await find(keys, gone)
-    assert len(provider.asked) == 2
+    with pytest.raises(Unauthenticated):  # who looks for a new key waits for the answer
+        await find(keys, "new")
+    clock.now += SEARCH_SECONDS
+    with pytest.raises(Unauthenticated):
+        await find(keys)
+    assert len(provider.asked) == 3
 
 
 async def test_known_keys_serve_while_the_provider_is_down_but_not_for_ever(
@@ -159,7 +192,9 @@ async def test_what_is_no_key_set_is_not_taken_for_one(
     assert provider.asked == ["/jwks"]
 
 
-async def test_keys_that_cannot_be_read_do_not_spoil_the_others(provider: Provider, keys: Keys) -> None:
+async def test_keys_that_cannot_be_read_do_not_spoil_the_others(
+    provider: Provider, keys: Keys, clock: Clock
+) -> None:
     broken: list[Any] = [
         7,
         None,
@@ -173,6 +208,7 @@ async def test_keys_that_cannot_be_read_do_not_spoil_the_others(provider: Provid
     provider.published[:0] = broken
     await find(keys)
     for key_id in ("broken", "odd", "empty"):
+        clock.now += SEARCH_SECONDS
         with pytest.raises(Unauthenticated):
             await find(keys, key_id)
 
