@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from recollect.api import conversations, messages, problems
+from recollect.api import branches, conversations, messages, problems, turns
 from recollect.api.document import document
 from recollect.api.operation import Operation
 from recollect.api.paths import RawPaths
@@ -19,7 +19,12 @@ from recollect.api.route import Door, Reach, StrictRoute
 from recollect.identity.authenticator import Authenticator
 from recollect.models.errors import Forbidden, Unauthenticated
 
-OPERATIONS: tuple[Operation, ...] = (*conversations.OPERATIONS, *messages.OPERATIONS)
+OPERATIONS: tuple[Operation, ...] = (
+    *conversations.OPERATIONS,
+    *messages.OPERATIONS,
+    *turns.OPERATIONS,
+    *branches.OPERATIONS,
+)
 
 MAX_BODY = 64 * 1024 * 1024
 """Largest request in bytes: a message of 10 MB of which every character is escaped, and its frame."""

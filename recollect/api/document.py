@@ -26,7 +26,7 @@ PROBLEMS = {
     401: "There is no token, or it is not accepted.",
     403: "The token does not allow this.",
     404: "There is no such thing for this user.",
-    409: "It exists already, or is in the trash.",
+    409: "It does not fit the present state: it exists already, or is in the trash.",
     412: "The head is not the one in If-Match; nothing was stored.",
     413: "The request is too large.",
     415: "The body is not called JSON.",
@@ -47,6 +47,11 @@ _MORE = {
     "create_conversation": (409,),
     "update_conversation": (409,),
     "append_messages": (409, 412),
+    "load_context": (409,),
+    "open_turn": (409,),
+    "switch_head": (409,),
+    "fork_conversation": (409,),
+    "save_summary": (409,),
 }
 """What only some operations answer, by the operation's id."""
 

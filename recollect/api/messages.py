@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 from fastapi import Path, Query, Request
 
@@ -12,15 +12,12 @@ from recollect.api.conversations import ONE
 from recollect.api.operation import Operation
 from recollect.api.parameters import ConversationId, ExpectedHead, Key, Mine
 from recollect.api.paths import below
-from recollect.api.schemas import Append, Appended, Context, Message, Messages, MessageSlice
+from recollect.api.schemas import MAX_SEQ, Append, Appended, Context, Message, Messages, MessageSlice
 from recollect.history.formats import Format
-from recollect.history.incoming import message_from_json
+from recollect.history.payloads import messages_from
 from recollect.identity.caller import READ, WRITE
 from recollect.models.as_json import appended_fields, message_fields, window_fields
-from recollect.models.errors import InvalidArgument
-from recollect.models.message import NewMessage
 
-MAX_SEQ = 2**31 - 1
 LIST_CHARS = 50_000
 """Most characters of a message in a list, unless the caller says otherwise."""
 
@@ -70,10 +67,11 @@ async def append_messages(
     stored. 200: this Idempotency-Key stored them before."""
     appended = await history.append(
         conversation_id,
-        _messages(body.messages),
+        messages_from(body.messages, body.format),
         key=key,
         expected_head=expected_head,
         on_conflict=body.on_conflict,
+        after_seq=body.after_seq,
     )
     return Answer(
         appended_fields(appended),
@@ -110,21 +108,25 @@ async def load_context(
     format: Annotated[
         Format, Query(description="text: a transcript. The others: a provider's messages.")
     ] = "text",
+    upto_seq: Annotated[
+        int | None,
+        Query(ge=1, le=MAX_SEQ, description="As of this message, on any branch. Default: the head."),
+    ] = None,
+    receipt: Annotated[
+        str | None,
+        Query(
+            description="Of a context of this conversation: the same again, byte for byte. The other "
+            "parameters are in it."
+        ),
+    ] = None,
 ) -> Answer:
-    """What a model should see next: the instructions, and as many of the newest messages as fit the
-    budget, tool calls with their results. The same head gives the same answer."""
-    window = await history.context(conversation_id, max_tokens=max_tokens, format=format)
-    return Answer(window_fields(window), head=window.head)
-
-
-def _messages(value: object) -> list[NewMessage]:
-    """The messages of a body, which are checked here and by the verb. Raises: InvalidArgument."""
-    if not isinstance(value, list):
-        raise InvalidArgument("messages", 'must be a list such as [{"role": "user", "content": "…"}]')
-    return [
-        message_from_json(element, f"messages[{index}]")
-        for index, element in enumerate(cast("list[object]", value))
-    ]
+    """What a model should see next: the instructions, the newest summary where not all fits, and as many
+    of the newest messages as fit the budget, tool calls with their results. The same head gives the same
+    answer."""
+    window = await history.context(
+        conversation_id, max_tokens=max_tokens, format=format, upto_seq=upto_seq, receipt=receipt
+    )
+    return Answer(window_fields(window), head=window.current_head)
 
 
 MESSAGES = ONE + "/messages"

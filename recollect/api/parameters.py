@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 from fastapi import Depends, Header, Path, Request
 
@@ -39,25 +39,44 @@ async def _history(
     return await door.reach(caller.user_id)
 
 
+_KEY: dict[str, Any] = {
+    "alias": "Idempotency-Key",
+    "examples": ["0b8e7f5c-turn-12"],
+    "json_schema_extra": {"minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
+}
+
+
 async def _key(
     idempotency_key: Annotated[
         str | None,
         Header(
-            alias="Idempotency-Key",
             description="Unique per append, 1 to 200 characters of ASCII. A retry with the same key and "
             "content is stored once and gets the first answer; with other content it is refused.",
-            examples=["0b8e7f5c-turn-12"],
-            json_schema_extra={"minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
+            **_KEY,
         ),
     ] = None,
 ) -> str | None:
-    if idempotency_key is None:
-        return None
-    if not idempotency_key.isascii():
+    return None if idempotency_key is None else _bare(idempotency_key)
+
+
+async def _turn_key(
+    idempotency_key: Annotated[
+        str,
+        Header(
+            description="Unique per turn, 1 to 200 characters of ASCII. A retry with the same key and "
+            "content gets the same answer; with other content it is refused.",
+            **_KEY,
+        ),
+    ],
+) -> str:
+    return _bare(idempotency_key)
+
+
+def _bare(key: str) -> str:
+    """A key as a string of RFC 9651, the form that the draft of this header asks for, or bare."""
+    if not key.isascii():
         raise InvalidArgument("Idempotency-Key", "must be ASCII, such as a UUID")
-    # As a string of RFC 9651, the form that the draft of this header asks for, or bare.
-    quoted = len(idempotency_key) > 1 and idempotency_key[0] == idempotency_key[-1] == '"'
-    return idempotency_key[1:-1] if quoted else idempotency_key
+    return key[1:-1] if len(key) > 1 and key[0] == key[-1] == '"' else key
 
 
 async def _expected_head(
@@ -83,6 +102,7 @@ async def _expected_head(
 Calling = Annotated[Caller, Depends(_caller)]
 Mine = Annotated[History, Depends(_history)]
 Key = Annotated[str | None, Depends(_key)]
+TurnKey = Annotated[str, Depends(_turn_key)]
 ExpectedHead = Annotated[int | None, Depends(_expected_head)]
 
 ConversationId = Annotated[

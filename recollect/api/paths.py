@@ -47,6 +47,12 @@ def encoded(segment: str) -> str:
     return quote(segment, safe="")
 
 
+def address_of(request: Request, conversation_id: str) -> str:
+    """The address of a conversation of the caller, as the request wrote the user."""
+    _, api, user, *_ = request.scope["path"].split("/")
+    return f"/{api}/{user}/conversations/{encoded(conversation_id)}"
+
+
 def below(request: Request, segment: str) -> str:
     """The address of something that was made by this request, below its own address."""
     return f"{request.scope['path'].rstrip('/')}/{encoded(segment)}"

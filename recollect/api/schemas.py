@@ -12,10 +12,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
-from recollect.history.conversation_verbs import MAX_INSTRUCTIONS_CHARS
+from recollect.history.branch_verbs import MAX_SUMMARY_CHARS
+from recollect.history.formats import Format
+from recollect.history.incoming import MAX_INSTRUCTIONS_CHARS
+from recollect.history.payloads import PayloadFormat
 from recollect.history.scope import MAX_ID_CHARS
 from recollect.models.message import Role
 
+MAX_SEQ = 2**31 - 1
 NO_NUL = r"^[^\u0000]*$"
 
 JsonObject = Annotated[dict[str, Any], SkipValidation]
@@ -152,10 +156,25 @@ class Append(Body):
     )
 
     messages: Annotated[
-        list[NewMessage],
+        list[NewMessage] | list[JsonObject] | JsonObject,
         SkipValidation,
-        Field(description="Oldest first; at most 500 by default.", json_schema_extra={"minItems": 1}),
+        Field(
+            description="Oldest first; at most 500 by default. With another format than recollect: a "
+            "provider's list of messages or items, or its request with the list in it."
+        ),
     ]
+    format: Annotated[
+        PayloadFormat, Field(description="Of the messages. auto: looks for what only one of them can have.")
+    ] = "recollect"
+    after_seq: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=MAX_SEQ,
+            description="Hang the messages under this one (0: at the start) instead of under the head, "
+            "which moves to them: an edit of what followed, or another answer.",
+        ),
+    ] = None
     on_conflict: Annotated[
         Literal["reject", "branch"],
         Field(
@@ -163,6 +182,83 @@ class Append(Body):
             "the one in If-Match, and leave the conversation's head where it is."
         ),
     ] = "reject"
+
+
+class NewTurn(Body):
+    """What was said, and how to show what a model should see."""
+
+    model_config = _examples(
+        {
+            "messages": [{"role": "user", "content": "And tomorrow?"}],
+            "known_head": 4,
+            "max_tokens": 8000,
+            "format": "openai",
+        }
+    )
+
+    messages: Annotated[
+        list[NewMessage],
+        SkipValidation,
+        Field(description="Usually the user's one message.", json_schema_extra={"minItems": 1}),
+    ]
+    max_tokens: Annotated[
+        int, Field(ge=1, le=2_000_000, description="Budget of the context, instructions included.")
+    ] = 8_000
+    format: Annotated[Format, Field(description="Of the context, as in load_context.")] = "text"
+    known_head: Annotated[
+        int | None,
+        Field(ge=0, le=MAX_SEQ, description="The head you know; `added` says what others added after it."),
+    ] = None
+
+
+class FirstTurn(NewTurn):
+    """The first turn of a new conversation."""
+
+    model_config = _examples(
+        {"messages": [{"role": "user", "content": "Is it raining in Porto?"}], "title": "Trip to Porto"}
+    )
+
+    title: Annotated[
+        str | None, Field(min_length=1, pattern=NO_NUL, description="At most 500 characters by default.")
+    ] = None
+    instructions: Annotated[
+        str | None, Field(min_length=1, max_length=MAX_INSTRUCTIONS_CHARS, pattern=NO_NUL)
+    ] = None
+
+
+class NewHead(Body):
+    """The message that contexts end with from now on."""
+
+    model_config = _examples({"seq": 7})
+
+    seq: Annotated[int, Field(ge=1, le=MAX_SEQ)]
+
+
+class NewFork(Body):
+    """A copy to make."""
+
+    model_config = _examples({"at_seq": 4, "title": "What if we went to Lisbon?"}, {})
+
+    at_seq: Annotated[
+        int | None,
+        Field(ge=1, le=MAX_SEQ, description="The last message to copy, on any branch. Default: the head."),
+    ] = None
+    new_id: Annotated[
+        str | None,
+        Field(min_length=1, max_length=MAX_ID_CHARS, pattern=NO_NUL, description="Default: a short new one."),
+    ] = None
+    title: Annotated[
+        str | None, Field(min_length=1, pattern=NO_NUL, description="Default: the original's.")
+    ] = None
+
+
+class NewSummary(Body):
+    """What you wrote of everything up to a message."""
+
+    model_config = _examples({"upto_seq": 40, "content": "They plan a week in Porto in May."})
+
+    upto_seq: Annotated[int, Field(ge=1, le=MAX_SEQ)]
+    content: Annotated[str, Field(min_length=1, max_length=MAX_SUMMARY_CHARS, pattern=NO_NUL)]
 
 
 class Conversation(BaseModel):
@@ -184,6 +280,7 @@ class Conversation(BaseModel):
             "message_count": 4,
             "linear": True,
             "forked_from": None,
+            "forked_seq": None,
         }
     )
 
@@ -199,8 +296,11 @@ class Conversation(BaseModel):
     head: Annotated[int, Field(description="The seq of the current leaf, 0 when empty; also the ETag.")]
     last_seq: Annotated[int, Field(description="The highest seq given so far.")]
     message_count: int
-    linear: Annotated[bool, Field(description="No message has ever been branched off.")]
-    forked_from: str | None
+    linear: Annotated[
+        bool, Field(description="No message was ever branched off, and the head is the newest message.")
+    ]
+    forked_from: Annotated[str | None, Field(description="The conversation that this one is a copy of.")]
+    forked_seq: Annotated[int | None, Field(description="The last message that was copied.")]
 
 
 class Conversations(BaseModel):
@@ -296,6 +396,7 @@ class Context(BaseModel):
             "first_seq": 1,
             "last_seq": 1,
             "omitted": 0,
+            "receipt": "w1.e1.openai.8000.1-1.0.4c1d0e.8f14e45fceea167a",
         }
     )
 
@@ -306,15 +407,99 @@ class Context(BaseModel):
     ] = None
     text: Annotated[str | None, Field(description="The transcript, for format=text.")] = None
     conversation_id: str
-    head: int
+    head: Annotated[int, Field(description="The message this ends with, for the next If-Match.")]
+    current_head: Annotated[
+        int | None, Field(description="The conversation's head, where it is another one.")
+    ] = None
     tokens: Annotated[int, Field(description="Estimated tokens of all this, at most max_tokens.")]
     first_seq: int
     last_seq: int
-    omitted: Annotated[int, Field(description="How many messages are not shown.")]
+    omitted: Annotated[int, Field(description="How many messages of the path are not shown.")]
+    outside_upto: Annotated[
+        int | None, Field(description="The message before the first that is shown, where there are any.")
+    ] = None
+    tokens_outside: Annotated[
+        int | None, Field(description="How many tokens before it stand in no summary.")
+    ] = None
+    summary_upto: Annotated[
+        int | None, Field(description="How far the summary goes that stands in front.")
+    ] = None
+    receipt: Annotated[str, Field(description="Gives the same window again later, byte for byte.")]
     repairs: Annotated[
         list[str] | None, Field(description="What was left out or made up to keep the window valid.")
     ] = None
     lost: Annotated[list[str] | None, Field(description="What has no counterpart in this format.")] = None
+
+
+class Range(BaseModel):
+    first_seq: int
+    last_seq: int
+
+
+class Turn(BaseModel):
+    """A turn that was opened. A retry with the same Idempotency-Key gets the same."""
+
+    conversation_id: str
+    created: Annotated[bool, Field(description="The conversation began with this turn.")] = False
+    appended: Appended
+    context: Context
+    added: Annotated[
+        Range | None, Field(description="What others added between known_head and this turn.")
+    ] = None
+
+
+class Branch(BaseModel):
+    """One way to go on from a message that several messages follow."""
+
+    model_config = _examples(
+        {
+            "seq": 5,
+            "parent_seq": 3,
+            "head": 8,
+            "current": True,
+            "role": "user",
+            "text": "What about Lisbon?",
+            "created_at": TIME,
+        }
+    )
+
+    seq: Annotated[int, Field(description="The message that it begins with.")]
+    parent_seq: Annotated[int, Field(description="The message that it follows; 0: none.")]
+    head: Annotated[int, Field(description="Its newest message: make it the head to go on there.")]
+    current: Annotated[bool, Field(description="The conversation's head lies on it.")]
+    role: Role
+    text: Annotated[str, Field(description="The first 200 characters.")]
+    created_at: datetime
+
+
+class Branches(BaseModel):
+    """The alternatives, by parent and seq; none in a linear conversation."""
+
+    branches: list[Branch]
+
+
+class Summary(BaseModel):
+    """What an agent wrote of everything up to a message."""
+
+    model_config = _examples(
+        {
+            "upto_seq": 40,
+            "content": "They plan a week in Porto in May.",
+            "token_count": 14,
+            "created_at": TIME,
+        }
+    )
+
+    upto_seq: int
+    content: str
+    token_count: int
+    created_at: datetime
+
+
+class Summaries(BaseModel):
+    """The summaries of a conversation, newest point first."""
+
+    summaries: list[Summary]
 
 
 class Erased(BaseModel):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recollect.models.as_json import JsonObject, iso, message_fields, message_without_content
-from recollect.models.conversation import Conversation, ConversationPage, Erased
+from recollect.models.conversation import Branch, Conversation, ConversationPage, Erased, Summary
 from recollect.models.message import Message, MessagePage, MessageSlice
 
 
@@ -23,6 +23,7 @@ def conversation(conversation: Conversation) -> JsonObject:
         "message_count": conversation.message_count,
         "linear": conversation.linear,
         "forked_from": conversation.forked_from,
+        "forked_seq": conversation.forked_seq,
     }
 
 
@@ -38,6 +39,27 @@ def erased(erased: Erased) -> JsonObject:
         "conversations": erased.conversations,
         "messages": erased.messages,
         "summaries": erased.summaries,
+    }
+
+
+def branch(branch: Branch) -> JsonObject:
+    return {
+        "seq": branch.seq,
+        "parent_seq": branch.parent_seq,
+        "head": branch.head_seq,
+        "current": branch.current,
+        "role": branch.role,
+        "text": branch.text,
+        "created_at": iso(branch.created_at),
+    }
+
+
+def summary(summary: Summary) -> JsonObject:
+    return {
+        "upto_seq": summary.upto_seq,
+        "content": summary.content,
+        "token_count": summary.token_count,
+        "created_at": iso(summary.created_at),
     }
 
 

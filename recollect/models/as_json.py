@@ -10,7 +10,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from recollect.models.message import Appended, ContextWindow, Message
+from recollect.models.message import Appended, ContextWindow, Message, Turn
 
 JsonObject = dict[str, Any]
 
@@ -58,12 +58,29 @@ def window_fields(window: ContextWindow) -> JsonObject:
         text=window.text or None,
         conversation_id=window.conversation_id,
         head=window.head,
+        current_head=None if window.current_head == window.head else window.current_head,
         tokens=window.tokens,
         first_seq=window.first_seq,
         last_seq=window.last_seq,
         omitted=window.omitted,
+        outside_upto=window.outside_upto or None,
+        tokens_outside=window.tokens_outside or None,
+        summary_upto=window.summary_upto or None,
+        receipt=window.receipt,
         repairs=window.repairs or None,
         lost=window.lost or None,
+    )
+
+
+def turn_fields(turn: Turn) -> JsonObject:
+    """A turn that was opened: where what was said is, and what a model should see."""
+    added = None if turn.added is None else {"first_seq": turn.added[0], "last_seq": turn.added[1]}
+    return without_nulls(
+        conversation_id=turn.conversation_id,
+        created=turn.created or None,
+        appended=appended_fields(turn.appended),
+        context=window_fields(turn.context),
+        added=added,
     )
 
 
