@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from recollect.models.conversation import Conversation, ConversationPage, Erased
+from recollect.models.conversation import Branch, Conversation, ConversationPage, Erased, Summary
 from recollect.models.errors import (
     AlreadyExists,
     Conflict,
@@ -15,15 +15,25 @@ from recollect.models.errors import (
     KeyReused,
     NotFound,
     NotReady,
+    NotReproducible,
     OutcomeUnknown,
     RecollectError,
     Unauthenticated,
     Unavailable,
 )
-from recollect.models.message import Appended, ContextWindow, Message, MessagePage, MessageSlice, NewMessage
+from recollect.models.message import (
+    Appended,
+    ContextWindow,
+    Message,
+    MessagePage,
+    MessageSlice,
+    NewMessage,
+    Turn,
+)
 
 if TYPE_CHECKING:
     from recollect.history.history import History
+    from recollect.history.payloads import messages_from
     from recollect.history.store import Recollect
     from recollect.settings import Settings
 
@@ -32,6 +42,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AlreadyExists",
     "Appended",
+    "Branch",
     "Conflict",
     "ContextWindow",
     "Conversation",
@@ -48,18 +59,23 @@ __all__ = [
     "NewMessage",
     "NotFound",
     "NotReady",
+    "NotReproducible",
     "OutcomeUnknown",
     "Recollect",
     "RecollectError",
     "Settings",
+    "Summary",
+    "Turn",
     "Unauthenticated",
     "Unavailable",
+    "messages_from",
 ]
 
 _LAZY = {
     "History": "recollect.history.history",
     "Recollect": "recollect.history.store",
     "Settings": "recollect.settings",
+    "messages_from": "recollect.history.payloads",
 }
 
 

@@ -45,12 +45,12 @@ async def insert(
         instructions,
         metadata,
     )
-    return None if row is None else _conversation(row)
+    return None if row is None else conversation_of(row)
 
 
 async def get(tx: ReadTx, user_id: str, id: str) -> Conversation | None:
     row = await tx.fetchrow(_GET, user_id, id)
-    return None if row is None else _conversation(row)
+    return None if row is None else conversation_of(row)
 
 
 async def page(
@@ -70,7 +70,7 @@ async def page(
         id,
         limit,
     )
-    return [_conversation(row) for row in rows]
+    return [conversation_of(row) for row in rows]
 
 
 async def update(tx: WriteTx, user_id: str, id: str, changes: Mapping[str, Any]) -> Conversation | None:
@@ -88,7 +88,7 @@ async def update(tx: WriteTx, user_id: str, id: str, changes: Mapping[str, Any])
         changes.get("pinned"),
         changes.get("archived"),
     )
-    return None if row is None else _conversation(row)
+    return None if row is None else conversation_of(row)
 
 
 async def set_trashed(tx: WriteTx, user_id: str, id: str, trashed: bool) -> Conversation | None:
@@ -99,7 +99,7 @@ async def set_trashed(tx: WriteTx, user_id: str, id: str, trashed: bool) -> Conv
         id,
         trashed,
     )
-    return None if row is None else _conversation(row)
+    return None if row is None else conversation_of(row)
 
 
 async def remove(tx: WriteTx, user_id: str, id: str | None) -> Erased:
@@ -130,5 +130,5 @@ async def lock(tx: WriteTx, user_id: str, id: str | None) -> bool:
     return bool(rows)
 
 
-def _conversation(row: asyncpg.Record) -> Conversation:
+def conversation_of(row: asyncpg.Record) -> Conversation:
     return Conversation(**{**row, "metadata": json.loads(row["metadata"])})

@@ -32,13 +32,36 @@ class Run:
 
 
 @dataclass(slots=True)
+class StoredSummary:
+    """A summary of everything up to a message, and the tokens of the path up to there."""
+
+    upto_seq: int
+    content: str
+    token_count: int
+    path_tokens: int
+
+
+@dataclass(slots=True)
 class Window:
-    """The newest messages of the current path, newest first, and what stands before them."""
+    """The newest messages of a path, newest first, and what stands before them.
+
+    tip:          the message that the path ends with.
+    length:       how many messages the path has.
+    path_tokens:  of each of `messages`, the tokens of the path up to and with it.
+    summary:      the newest of a message on the path.
+
+    Messages that are too large for any window come with the start of their text, and with the
+    number of all its characters as `stored_metadata`; no other has metadata here.
+    """
 
     instructions: str | None
+    tip: int
     head_seq: int
-    message_count: int
+    last_seq: int
+    length: int
     messages: list[Message]
+    path_tokens: list[int]
+    summary: StoredSummary | None = None
 
 
 async def append(
@@ -50,9 +73,10 @@ async def append(
     key: str | None,
     expected_head: int | None,
     branch: bool,
+    after: int | None,
 ) -> AppendOutcome:
     rows = await db.call(
-        "SELECT * FROM recollect.append_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        "SELECT * FROM recollect.append_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         user_id,
         conversation_id,
         batch.roles,
@@ -66,9 +90,42 @@ async def append(
         batch.fingerprint,
         expected_head,
         branch,
+        after,
         repeatable=key is not None,
     )
     return AppendOutcome(*rows[0])
+
+
+async def open_conversation(
+    db: Database,
+    user_id: str,
+    conversation_id: str,
+    batch: Batch,
+    *,
+    key: str,
+    title: str | None,
+    instructions: str | None,
+) -> tuple[AppendOutcome, bool]:
+    """Append to a conversation that is made unless it is there; whether it was made now."""
+    rows = await db.call(
+        "SELECT * FROM recollect.open_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        user_id,
+        conversation_id,
+        title,
+        instructions,
+        batch.roles,
+        batch.authors,
+        batch.texts,
+        batch.parts,
+        batch.token_counts,
+        batch.metadata,
+        batch.occurred_at,
+        key,
+        batch.fingerprint,
+        repeatable=True,
+    )
+    *outcome, created = rows[0]
+    return AppendOutcome(*outcome), created
 
 
 async def run(
@@ -102,23 +159,54 @@ async def run(
 
 
 async def window(
-    db: Database, user_id: str, conversation_id: str, *, max_tokens: int, max_rows: int
+    db: Database,
+    user_id: str,
+    conversation_id: str,
+    *,
+    upto: int | None,
+    summary: int | None,
+    max_tokens: int,
+    part_tokens: int,
+    user_part_tokens: int,
+    overhead: int,
+    cut_chars: int,
+    max_rows: int,
 ) -> Window | None:
-    """What may fit into a context of `max_tokens`. None if there is no such conversation."""
+    """What may fit into a context; see `window_v2` for the arguments. None if there is no such
+    conversation."""
     rows = await db.call(
-        "SELECT * FROM recollect.window_v1($1, $2, $3, $4)",
+        "SELECT * FROM recollect.window_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         user_id,
         conversation_id,
+        upto,
+        summary,
         max_tokens,
+        part_tokens,
+        user_part_tokens,
+        overhead,
+        cut_chars,
         max_rows,
         repeatable=True,
     )
     if not rows:
         return None
     head = rows[0]
-    return Window(
+    found = Window(
         instructions=head["text"],
-        head_seq=head["parent_seq"],
-        message_count=head["token_count"],
-        messages=[Message._make(row) for row in rows[1:]],
+        tip=head["parent_seq"],
+        head_seq=int(head["key"]),
+        last_seq=head["path_tokens"],
+        length=head["token_count"],
+        messages=[],
+        path_tokens=[],
     )
+    first = 1
+    if len(rows) > 1 and rows[1]["seq"] == -1:
+        row = rows[1]
+        found.summary = StoredSummary(
+            row["parent_seq"], row["text"], row["token_count"], row["path_tokens"] or 0
+        )
+        first = 2
+    found.messages = [Message._make(row[:-1]) for row in rows[first:]]
+    found.path_tokens = [row[-1] for row in rows[first:]]
+    return found

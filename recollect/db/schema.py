@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recollect.db.sql import FUNCTIONS, load
+from recollect.db.sql import FUNCTIONS, RETAINED, load
 
 APP_ROLE = "recollect_app"
 """As whom every statement of a user runs, and who owns the functions. Row security holds for it."""
@@ -85,7 +85,7 @@ def statements(owner: str) -> list[str]:
     ]
     made += [f"GRANT {rights} ON recollect.{table} TO {role}" for role, table, rights in RIGHTS]
     made.append(f"GRANT CREATE ON SCHEMA recollect TO {APP_ROLE}")
-    for name in FUNCTIONS:
+    for name in (*FUNCTIONS, *RETAINED):
         made += [
             load(name),
             f"REVOKE ALL ON FUNCTION recollect.{name} FROM PUBLIC",

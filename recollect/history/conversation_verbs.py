@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Any, Final
 
-import asyncpg
-
 from recollect.db import conversations
-from recollect.db.link import CONSTRAINTS as LINK_CONSTRAINTS
 from recollect.history import cursor as cursors
-from recollect.history.incoming import check_int, check_metadata, check_text
-from recollect.history.scope import MAX_ID_CHARS, MAX_PAGE, Scope, in_trash, not_found
+from recollect.history.incoming import (
+    check_instructions,
+    check_int,
+    check_metadata,
+    check_text,
+    check_title,
+)
+from recollect.history.scope import (
+    MAX_ID_CHARS,
+    MAX_PAGE,
+    Scope,
+    in_trash,
+    not_found,
+    random_id,
+    users_table,
+)
 from recollect.models.conversation import Conversation, ConversationPage, Erased
-from recollect.models.errors import AlreadyExists, InvalidArgument, NotReady
+from recollect.models.errors import AlreadyExists, InvalidArgument
 from recollect.models.parts import check_storable_json
-
-MAX_INSTRUCTIONS_CHARS = 200_000
-_ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 class Unset:
@@ -49,22 +56,15 @@ class ConversationVerbs(Scope):
         """
         if id is not None:
             check_text("id", id, MAX_ID_CHARS)
-        title = None if title is None else self._title(title)
-        instructions = None if instructions is None else _instructions(instructions)
+        title = None if title is None else check_title(title, self._settings)
+        instructions = None if instructions is None else check_instructions(instructions)
         stored = self._conversation_metadata({} if metadata is None else metadata)
-        try:
+        with users_table():
             async with self._db.write(self._user) as tx:
-                for new in (id,) if id is not None else (_new_id(), _new_id()):
+                for new in (id,) if id is not None else (random_id(), random_id()):
                     made = await conversations.insert(tx, self._user, new, title, instructions, stored)
                     if made is not None:
                         return made
-        except asyncpg.IntegrityConstraintViolationError as error:
-            if error.constraint_name not in LINK_CONSTRAINTS:
-                raise
-            raise NotReady(
-                "this user is not in the application's users table that conversations are linked to; "
-                "create the user there first"
-            ) from error
         raise AlreadyExists(f"id: a conversation {id!r} exists already; go on with it, or choose another id")
 
     async def get(self, id: str) -> Conversation:
@@ -131,9 +131,9 @@ class ConversationVerbs(Scope):
         check_text("id", id, MAX_ID_CHARS)
         changes: dict[str, Any] = {}
         if not isinstance(title, Unset):
-            changes["title"] = None if title is None else self._title(title)
+            changes["title"] = None if title is None else check_title(title, self._settings)
         if not isinstance(instructions, Unset):
-            changes["instructions"] = None if instructions is None else _instructions(instructions)
+            changes["instructions"] = None if instructions is None else check_instructions(instructions)
         if not isinstance(metadata, Unset):
             changes["metadata"] = self._conversation_metadata(metadata)
         if pinned is not None:
@@ -184,19 +184,8 @@ class ConversationVerbs(Scope):
             raise not_found(id)
         return changed
 
-    def _title(self, title: object) -> str:
-        return check_text("title", title, self._settings.max_title_chars)
-
     def _conversation_metadata(self, metadata: object) -> str:
         stored = check_metadata("metadata", metadata, self._settings)
         if "\\u0000" in stored or "\\ud" in stored:
             check_storable_json("metadata", metadata)
         return stored
-
-
-def _instructions(instructions: object) -> str:
-    return check_text("instructions", instructions, MAX_INSTRUCTIONS_CHARS)
-
-
-def _new_id() -> str:
-    return "c_" + "".join(secrets.choice(_ID_ALPHABET) for _ in range(13))

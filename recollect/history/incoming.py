@@ -15,8 +15,9 @@ from recollect.models.message import ROLES, NewMessage, Part, Role
 from recollect.models.parts import check_storable, dump_json, split_content
 from recollect.settings import Settings
 
-_FIELDS = ("role", "content", "author", "metadata", "token_count", "occurred_at")
+FIELDS = {"role": 0, "content": 0, "author": 0, "metadata": 0, "token_count": 0, "occurred_at": 0}.keys()
 MAX_TOKEN_COUNT = 2**31 - 1
+MAX_INSTRUCTIONS_CHARS = 200_000
 
 
 def message_from_json(value: object, argument: str) -> NewMessage:
@@ -27,9 +28,9 @@ def message_from_json(value: object, argument: str) -> NewMessage:
     if not isinstance(value, dict):
         raise InvalidArgument(argument, 'must be an object such as {"role": "user", "content": "…"}')
     fields = cast("dict[str, Any]", value)
-    unknown = [name for name in fields if name not in _FIELDS]
+    unknown = [name for name in fields if name not in FIELDS]
     if unknown:
-        raise InvalidArgument(argument, f"has unknown fields; a message has {', '.join(_FIELDS)}")
+        raise InvalidArgument(argument, f"has unknown fields; a message has {', '.join(FIELDS)}")
     for name in ("role", "content"):
         if name not in fields:
             raise InvalidArgument(f"{argument}.{name}", "is missing")
@@ -77,6 +78,14 @@ def check_text(argument: str, value: object, longest: int) -> str:
         raise InvalidArgument(argument, f"is {len(value)} characters long; the limit is {longest}")
     check_storable(argument, value)
     return value
+
+
+def check_title(title: object, settings: Settings) -> str:
+    return check_text("title", title, settings.max_title_chars)
+
+
+def check_instructions(instructions: object) -> str:
+    return check_text("instructions", instructions, MAX_INSTRUCTIONS_CHARS)
 
 
 def check_int(argument: str, value: object, lowest: int, highest: int) -> int:

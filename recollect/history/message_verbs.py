@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Literal
+from typing import Literal, TypeVar
 
 import asyncpg
 
 from recollect.db import messages
+from recollect.history import receipt as receipts
 from recollect.history.formats import Format
-from recollect.history.incoming import check_int, check_text, prepare
-from recollect.history.scope import MAX_ID_CHARS, MAX_PAGE, Scope, in_trash, not_found
-from recollect.history.window import build_window, check_budget
-from recollect.models.errors import HeadMoved, InvalidArgument, KeyReused, NotFound
-from recollect.models.message import Appended, ContextWindow, MessagePage, MessageSlice, NewMessage
+from recollect.history.incoming import check_instructions, check_int, check_text, check_title, prepare
+from recollect.history.scope import (
+    MAX_ID_CHARS,
+    MAX_PAGE,
+    Scope,
+    id_from_key,
+    in_trash,
+    not_found,
+    users_table,
+)
+from recollect.history.window import MAX_ROWS, Plan, build_window, plan
+from recollect.models.errors import HeadMoved, InvalidArgument, KeyReused, NotFound, NotReproducible
+from recollect.models.message import Appended, ContextWindow, MessagePage, MessageSlice, NewMessage, Turn
 
 MAX_KEY_CHARS = 200
 MAX_ADDED_SHOWN = 20
+
+Answer = TypeVar("Answer")
 
 
 class MessageVerbs(Scope):
@@ -31,14 +42,20 @@ class MessageVerbs(Scope):
         key: str | None = None,
         expected_head: int | None = None,
         on_conflict: Literal["reject", "branch"] = "reject",
+        after_seq: int | None = None,
     ) -> Appended:
         """Append messages: all of them or none, side by side, in one round trip.
+
+        new:            one or many; `messages_from` makes them of a provider's.
 
         key:            idempotency key of this append, 1 to 200 characters. A retry with the same
                         key and content returns the first result; with other content it is refused.
         expected_head:  the head that you know. If it moved: `reject` raises HeadMoved with what
                         was added, `branch` hangs the messages under the head that you know and
                         leaves the conversation's head where it is.
+        after_seq:      hang the messages under this message (0: at the start) instead of under the
+                        head, which moves to them: an edit of what followed, or another answer.
+                        What is there already stays; `branches` and `switch_head` find it again.
 
         Limits: 500 messages an append, 10 MB a message (settings).
 
@@ -48,45 +65,35 @@ class MessageVerbs(Scope):
         check_text("id", id, MAX_ID_CHARS)
         if key is not None:
             check_text("key", key, MAX_KEY_CHARS)
-        if expected_head is not None:
-            check_int("expected_head", expected_head, 0, messages.MAX_SEQ)
+        for name, seq in (("expected_head", expected_head), ("after_seq", after_seq)):
+            if seq is not None:
+                check_int(name, seq, 0, messages.MAX_SEQ)
         if on_conflict not in ("reject", "branch"):
             raise InvalidArgument("on_conflict", "must be reject or branch")
-        if on_conflict == "branch" and expected_head is None:
+        if on_conflict == "branch" and (expected_head is None or after_seq is not None):
             raise InvalidArgument(
-                "expected_head", "is needed with on_conflict=branch: the head to branch from"
+                "expected_head",
+                "is needed with on_conflict=branch: the head to branch from"
+                if expected_head is None
+                else "decides with on_conflict=branch where to branch from; leave after_seq out",
             )
         batch = prepare([new] if isinstance(new, NewMessage) else new, key, self._settings)
-        send = partial(
-            messages.append,
-            self._db,
-            self._user,
-            id,
-            batch,
-            key=key,
-            expected_head=expected_head,
-            branch=on_conflict == "branch",
-        )
-        try:
-            done = await send()
-        except asyncpg.UniqueViolationError as error:
-            if error.constraint_name != "message_key_idx":
-                raise
-            # The same append came twice at once, and the other one was first: its result is there now.
-            done = await send()
-        if done.first_seq is not None and done.last_seq is not None and done.outcome != "key_reused":
-            head = done.last_seq if done.head is None else done.head
-            return Appended(
-                id, done.first_seq, done.last_seq, head, done.branched, done.outcome == "replayed"
+        done = await _once_more(
+            partial(
+                messages.append,
+                self._db,
+                self._user,
+                id,
+                batch,
+                key=key,
+                expected_head=expected_head,
+                branch=on_conflict == "branch",
+                after=after_seq,
             )
+        )
         if done.outcome == "moved":
             raise await self._head_moved(id, expected_head or 0, done.head or 0)
-        if done.outcome == "key_reused":
-            raise KeyReused(
-                f"key: {key!r} was used here before for other content (seq {done.first_seq}). "
-                "Use a new key for a new message; for a retry send the same content again"
-            )
-        raise in_trash(id) if done.outcome == "trashed" else not_found(id)
+        return _appended(id, done, key)
 
     async def list_messages(
         self,
@@ -166,27 +173,151 @@ class MessageVerbs(Scope):
             id, message, message.text[offset:end], offset, total, end if end < total else None
         )
 
-    async def context(self, id: str, *, max_tokens: int = 8_000, format: Format = "text") -> ContextWindow:
-        """What a model should see next: the conversation's instructions, then as much of the end
-        of its current path as fits, tool calls never without their results, in one round trip.
+    async def context(
+        self,
+        id: str,
+        *,
+        max_tokens: int = 8_000,
+        format: Format = "text",
+        upto_seq: int | None = None,
+        receipt: str | None = None,
+    ) -> ContextWindow:
+        """What a model should see next: the conversation's instructions, the newest summary where not
+        all fits, and as much of the end of the current path as fits, tool calls never without their
+        results, in one round trip. docs/context.md has the rules.
 
         max_tokens:  1 to 2,000,000, instructions included.
         format:      "text", a transcript for an agent that reads a tool result; "openai" (Chat
                      Completions), "openai_responses", "anthropic", "gemini", "vercel".
+        upto_seq:    as of this message, on whatever branch it is; default: the head.
+        receipt:     of a window that this conversation gave: the same again, byte for byte. The
+                     other arguments are in it.
 
-        The same head gives the same bytes. Raises: InvalidArgument, NotFound.
+        The same head gives the same bytes, and while the conversation grows the beginning stays
+        until the window has to move.
+
+        Raises: InvalidArgument, NotFound, NotReproducible.
         """
         check_text("id", id, MAX_ID_CHARS)
-        check_budget(max_tokens, format)
-        found = await messages.window(self._db, self._user, id, max_tokens=max_tokens, max_rows=20_000)
+        if receipt is not None:
+            return await self._reproduced(id, receipts.read(receipt))
+        if upto_seq is not None:
+            check_int("upto_seq", upto_seq, 1, messages.MAX_SEQ)
+        return await self._window(id, plan(max_tokens, format), upto_seq)
+
+    async def open_turn(
+        self,
+        message: NewMessage | Sequence[NewMessage],
+        *,
+        key: str,
+        id: str | None = None,
+        max_tokens: int = 8_000,
+        format: Format = "text",
+        known_head: int | None = None,
+        title: str | None = None,
+        instructions: str | None = None,
+    ) -> Turn:
+        """Store what was said and load what a model should see, in two round trips: the first half of
+        a stateless turn; `append` with the context's head as `expected_head` is the other.
+
+        key:         idempotency key, 1 to 200 characters. A retry gives the same answer, also if the
+                     conversation went on meanwhile. Without `id` it has to be unique to this user,
+                     such as a UUID: it decides which conversation a retry finds.
+        id:          the conversation. Without it a new one begins, with `title` and `instructions`.
+        known_head:  the head that you know; `Turn.added` says what others added after it.
+        max_tokens, format:  as of `context`.
+
+        Raises: InvalidArgument, NotFound, Conflict (in the trash), KeyReused, NotReady (a user whom
+        the linked users table lacks), Unavailable.
+        """
+        check_text("key", key, MAX_KEY_CHARS)
+        planned = plan(max_tokens, format)
+        if known_head is not None:
+            check_int("known_head", known_head, 0, messages.MAX_SEQ)
+        said = [message] if isinstance(message, NewMessage) else message
+        created = False
+        if id is None:
+            id, created, appended = await self._begin(said, key, title, instructions)
+        elif title is not None or instructions is not None:
+            raise InvalidArgument(
+                "title" if title is not None else "instructions",
+                "is for a conversation that begins with this turn; update changes one that is there",
+            )
+        else:
+            appended = await self.append(id, said, key=key)
+        window = await self._window(id, planned, appended.last_seq)
+        added = None
+        if known_head is not None and known_head < appended.first_seq - 1:
+            added = (known_head + 1, appended.first_seq - 1)
+        return Turn(id, created and not appended.replayed, appended, window, added)
+
+    async def _begin(
+        self, said: Sequence[NewMessage], key: str, title: str | None, instructions: str | None
+    ) -> tuple[str, bool, Appended]:
+        """Begin a conversation whose id follows from the key, so that a retry finds it."""
+        title = None if title is None else check_title(title, self._settings)
+        instructions = None if instructions is None else check_instructions(instructions)
+        id = id_from_key(self._user, key)
+        batch = prepare(said, key, self._settings)
+        begin = partial(
+            messages.open_conversation,
+            self._db,
+            self._user,
+            id,
+            batch,
+            key=key,
+            title=title,
+            instructions=instructions,
+        )
+        with users_table():
+            done, created = await _once_more(begin)
+        return id, created, _appended(id, done, key)
+
+    async def _window(
+        self, id: str, planned: Plan, upto: int | None, summary: int | None = None
+    ) -> ContextWindow:
+        found = await messages.window(
+            self._db,
+            self._user,
+            id,
+            upto=upto,
+            summary=summary,
+            max_tokens=planned.budget,
+            part_tokens=planned.part,
+            user_part_tokens=planned.user_part,
+            overhead=planned.overhead,
+            cut_chars=planned.cut_chars,
+            max_rows=MAX_ROWS,
+        )
         if found is None:
             raise not_found(id)
-        return build_window(id, found, max_tokens, format)
+        if found.tip > found.last_seq:
+            raise InvalidArgument(
+                "upto_seq", f"this conversation has no message {upto}; its last one is {found.last_seq}"
+            )
+        return build_window(id, found, planned)
+
+    async def _reproduced(self, id: str, wanted: receipts.Receipt) -> ContextWindow:
+        upto = wanted.tip or None
+        try:
+            window = await self._window(
+                id, plan(wanted.max_tokens, wanted.format), upto, summary=wanted.summary_upto
+            )
+        except NotFound as error:
+            raise NotReproducible(
+                f"receipt: there is no conversation {id!r}; if it was purged, its messages are gone for good"
+            ) from error
+        problem = receipts.difference(wanted, receipts.read(window.receipt))
+        if problem is not None:
+            raise NotReproducible(
+                f"receipt: this window cannot be made again: {problem}. Load the context without receipt"
+            )
+        return window
 
     async def _head_moved(self, id: str, expected: int, head: int) -> HeadMoved:
         if expected > head:
             return HeadMoved(
-                f"expected_head: {expected} was never the head of this conversation; its head is {head}. "
+                f"expected_head: {expected} is not the head of this conversation; its head is {head}. "
                 f"Load the context again and append with expected_head={head}",
                 head=head,
                 added=[],
@@ -200,3 +331,31 @@ class MessageVerbs(Scope):
             head=head,
             added=added,
         )
+
+
+async def _once_more(send: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Send an append; a second time where the same append came twice at once and the other one was
+    first: its result is there now."""
+    try:
+        return await send()
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name != "message_key_idx":
+            raise
+        return await send()
+
+
+def _appended(id: str, done: messages.AppendOutcome, key: str | None) -> Appended:
+    """The result of an append. Raises what it says in place of a result."""
+    if done.outcome == "key_reused":
+        raise KeyReused(
+            f"key: {key!r} was used here before for other content (seq {done.first_seq}). "
+            "Use a new key for a new message; for a retry send the same content again"
+        )
+    if done.outcome == "no_parent":
+        raise InvalidArgument(
+            "after_seq", f"this conversation has no such message; its last one is {done.last_seq}"
+        )
+    if done.first_seq is None or done.last_seq is None:
+        raise in_trash(id) if done.outcome == "trashed" else not_found(id)
+    head = done.last_seq if done.head is None else done.head
+    return Appended(id, done.first_seq, done.last_seq, head, done.branched, done.outcome == "replayed")

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Generator
+from contextlib import contextmanager
+from hashlib import blake2b
+
+import asyncpg
+
 from recollect.db.database import Database
-from recollect.models.errors import Conflict, NotFound
+from recollect.db.link import CONSTRAINTS as LINK_CONSTRAINTS
+from recollect.models.errors import Conflict, NotFound, NotReady
 from recollect.settings import Settings
 
 MAX_PAGE = 500
 MAX_ID_CHARS = 200
+
+_ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_ID_BITS = 65
 
 
 class Scope:
@@ -32,3 +43,32 @@ def not_found(id: str) -> NotFound:
 
 def in_trash(id: str) -> Conflict:
     return Conflict(f"conversation_id: {id!r} is in the trash and does not change; restore it first")
+
+
+def random_id() -> str:
+    """A short random id: models copy it more reliably than a UUID."""
+    return _id(secrets.randbits(_ID_BITS))
+
+
+def id_from_key(user_id: str, key: str) -> str:
+    """The id of the conversation that a user begins with an idempotency key."""
+    digest = blake2b(f"{user_id}\0{key}".encode(), digest_size=16).digest()
+    return _id(int.from_bytes(digest) >> (128 - _ID_BITS))
+
+
+def _id(number: int) -> str:
+    return "c_" + "".join(_ID_ALPHABET[number >> shift & 31] for shift in range(0, _ID_BITS, 5))
+
+
+@contextmanager
+def users_table() -> Generator[None]:
+    """Around what makes a conversation: says so where the user is not in the linked users table."""
+    try:
+        yield
+    except asyncpg.IntegrityConstraintViolationError as error:
+        if error.constraint_name not in LINK_CONSTRAINTS:
+            raise
+        raise NotReady(
+            "this user is not in the application's users table that conversations are linked to; "
+            "create the user there first"
+        ) from error

@@ -16,6 +16,7 @@ import math
 from typing import Any, cast
 
 from recollect.models.message import Part
+from recollect.models.parts import part_text
 
 ESTIMATOR = "e1"
 """The version of the estimate, which receipts name. It changes whenever any text's estimate does."""
@@ -315,3 +316,8 @@ def _beside_text(part: Part) -> int:
 def budget_for(max_tokens: int, family: str) -> int:
     """How many estimated tokens to plan for `max_tokens` of a family of models; see `SAFETY`."""
     return int(max_tokens / SAFETY.get(family, SAFETY["other"]))
+
+
+def estimate_part(part: Part) -> int:
+    """Tokens of one part: the text that it shows, and what it costs beside that."""
+    return estimate(part_text(part)) + _beside_text(part)

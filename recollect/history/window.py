@@ -1,26 +1,34 @@
-"""The context window, first version: the end of the conversation that fits, tool exchanges whole.
+"""The context window: the end of a path that fits, tool exchanges whole, beginning at an anchor.
 
-Pure functions from what `window_v1` read to what a model sees. Messages are taken newest first
-in units: a message alone, or an assistant's tool calls together with their results. A unit is
-shown whole or not at all; only the newest one is cut to stubs where it alone is too large.
+Pure functions from what `window_v2` read to what a model sees. Of the budget the instructions get
+at most a half and the summary at most a quarter; messages get the rest. Of that, a message may take
+no more than a quarter of the whole budget, a user's half of it: what is larger is cut to a stub.
+Messages are shown in units: a message alone, or an assistant's tool calls together with their
+results. A unit is shown whole or not at all; the newest one is cut further where it alone is too
+large. Nothing depends on time or on later messages, so the same path gives the same bytes.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
-from recollect.db.messages import Window
+from recollect.db.messages import StoredSummary, Window
+from recollect.history import cut, receipt
+from recollect.history.anchors import Place, first_anchor
 from recollect.history.exchanges import Unit, split_units
 from recollect.history.formats import FORMATS, Format, text
 from recollect.history.formats.providers import OUTGOING
 from recollect.history.incoming import check_int
-from recollect.history.tokens import MESSAGE_OVERHEAD, estimate
+from recollect.history.tokens import MESSAGE_OVERHEAD, SAFETY, estimate
 from recollect.models.errors import InvalidArgument
 from recollect.models.message import ContextWindow, Message, Role
 
-WORDS = {"text": "text", "refusal": "text", "tool_result": "content"}
-"""The field of a part that holds words, which a stub may stand for."""
+MAX_BUDGET = 2_000_000
+MAX_ROWS = 20_000
+"""Most messages that are read for one window."""
 
 NO_RESULT = "No result was recorded for this call."
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,82 +39,154 @@ HEADER_TOKENS = 14
 CALL_TOKENS = 6
 """What the text format puts around the id of a call, of which each token is at least 1.5 characters."""
 
-FENCE_TOKENS = 40
-"""What the text format's fence around the messages costs."""
+FENCE_TOKENS = 60
+"""What the text format's fence around the messages, and the line about those not shown, cost."""
 
-STUB_TOKENS = 60
-"""The least room that a stub of a huge message needs to be worth showing."""
+SUMMARY_TOKENS = 30
+"""What the words around a summary cost."""
+
+MOST_CHARS_A_TOKEN = 6
+"""A stub holds no more characters for a token; see `cut.fitting`."""
 
 SYNTHETIC_TOKENS = 16
 """What the result synthesised for a call without one costs."""
 
+FAMILIES: dict[Format, str] = {"anthropic": "anthropic", "gemini": "gemini"}
+"""Whose tokens a format's budget is in, where that is not o200k's: see `SAFETY`."""
 
-def check_budget(max_tokens: int, format: str) -> None:
-    """Refuse a budget or a format that cannot be rendered. Raises: InvalidArgument."""
-    check_int("max_tokens", max_tokens, 1, 2_000_000)
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a budget is shared out.
+
+    budget:    estimated tokens in all: less than the caller's where the provider counts more.
+    part:      most for one message; user_part: for one of the user.
+    overhead:  what every message costs beside its tokens.
+    cut_chars: of the text of a message that is larger than `part`, no more has to be read.
+    """
+
+    format: Format
+    max_tokens: int
+    budget: int
+    part: int
+    user_part: int
+    overhead: int
+    cut_chars: int
+
+    def most(self, message: Message) -> int:
+        """What a message may take at most."""
+        return self.user_part if message.role == "user" else self.part
+
+
+def plan(max_tokens: int, format: Format) -> Plan:
+    """Refuse a budget or a format that cannot be rendered, and share out the others.
+
+    Raises: InvalidArgument.
+    """
+    check_int("max_tokens", max_tokens, 1, MAX_BUDGET)
     if format not in FORMATS:
         raise InvalidArgument("format", f"must be one of {', '.join(FORMATS)}")
+    budget = int(max_tokens / SAFETY[FAMILIES.get(format, "openai")])
+    # A share that holds no stub is no share: then only the newest unit is cut, to what there is.
+    part, user_part = (
+        share if share >= cut.LEAST_TOKENS else MAX_BUDGET for share in (budget // 4 + 1, budget // 2)
+    )
+    overhead = HEADER_TOKENS if format == "text" else 0
+    return Plan(format, max_tokens, budget, part, user_part, overhead, budget * MOST_CHARS_A_TOKEN)
 
 
-def build_window(conversation_id: str, found: Window, max_tokens: int, format: Format) -> ContextWindow:
+def build_window(conversation_id: str, found: Window, planned: Plan) -> ContextWindow:
     """Choose the units that fit, and render them."""
     repairs: list[str] = []
-    units = split_units(found.messages[::-1], repairs)
-    instructions, room = _instructions(
-        found.instructions, max_tokens - (FENCE_TOKENS if format == "text" else 0)
-    )
-    chosen: list[Unit] = []
-    stubs: dict[int, str] = {}
-    left = room
-    for unit in reversed(units):
-        cost = _cost(unit, format)
-        if cost > left and not chosen:
-            stubs = _stubs(unit, left, format)
-            cost = left
-            if not stubs:
-                break
-        elif cost > left:
-            break
-        chosen.append(unit)
-        left -= cost
-    chosen.reverse()
-    shown = [message for unit in chosen for message in unit.messages]
-    left_out = units[: len(units) - len(chosen)]
-    cut_after = left_out[-1].messages[-1].seq if left_out else 0
+    path = found.messages[::-1]
+    whole = len(path) == found.length
+    units = split_units(path if whole else _from_first_start(path), repairs)
+    costs = [_cost(unit, planned) for unit in units]
+    instructions, room = _instructions(found.instructions, planned)
+    summary: StoredSummary | None = None
+    path_tokens = dict(zip((message.seq for message in found.messages), found.path_tokens, strict=True))
+    if not whole or sum(costs) > room:
+        summary, room = _summary(found.summary, room, planned)
+        places = [
+            Place(path_tokens[unit.messages[0].seq] - unit.messages[0].token_count, cost)
+            for unit, cost in zip(units, costs, strict=True)
+        ]
+        start = _start(places, room)
+        whole = whole and not start
+        units, costs = units[start:], costs[start:]
+    spent = sum(costs)
+    fitted = _cut(units, spent, room, planned)
+    shown = [message for unit in fitted for message in unit.messages]
+    used = planned.budget - room + (min(spent, room) if shown else 0)
     window = ContextWindow(
         conversation_id=conversation_id,
-        format=format,
-        head=found.head_seq,
-        tokens=max_tokens - left,
+        format=planned.format,
+        head=found.tip,
+        current_head=found.head_seq,
+        tokens=min(planned.max_tokens, -(-used * planned.max_tokens // max(1, planned.budget))),
         first_seq=shown[0].seq if shown else 0,
         last_seq=shown[-1].seq if shown else 0,
-        omitted=max(0, found.message_count - len(shown)),
-        repairs=[line for seq, line in sorted(_located(repairs)) if seq > cut_after],
+        omitted=found.length - len(shown),
+        summary_upto=summary.upto_seq if summary else 0,
     )
-    if format == "text":
-        window.text = _text(window, instructions, chosen, stubs)
+    if whole and (shown or not units):
+        window.repairs = [line for _, line in sorted(_located(repairs))]
     else:
-        rendered = OUTGOING[format](_whole(instructions, chosen, stubs))
+        _tell_what_is_outside(window, shown, path_tokens, found)
+        window.repairs = [line for seq, line in sorted(_located(repairs)) if seq >= window.first_seq > 0]
+    if planned.format == "text":
+        window.text = _text(window, instructions, summary, fitted)
+    else:
+        rendered = OUTGOING[planned.format](_whole(instructions, summary, fitted))
         window.messages, window.system, window.lost = rendered.messages, rendered.system, rendered.lost
+    front = f"{found.instructions}\n{summary and summary.content}"
+    window.receipt = str(receipt.write(window, planned.max_tokens, front))
     return window
+
+
+def _tell_what_is_outside(
+    window: ContextWindow, shown: list[Message], path_tokens: dict[int, int], found: Window
+) -> None:
+    """Up to which message nothing is shown, and how much of that stands in no summary either."""
+    if shown:
+        window.outside_upto = shown[0].parent_seq
+        before = path_tokens[shown[0].seq] - shown[0].token_count
+    else:
+        window.outside_upto = found.tip
+        before = max(path_tokens.values(), default=0)
+    window.tokens_outside = max(0, before - (found.summary.path_tokens if found.summary else 0))
+
+
+def _from_first_start(path: list[Message]) -> list[Message]:
+    """Without what a window cannot begin with: results, whose calls were not read."""
+    for index, message in enumerate(path):
+        if message.role != "tool" and '"tool_result"' not in (message.stored_parts or ""):
+            return path[index:]
+    return []
 
 
 def _located(repairs: list[str]) -> list[tuple[int, str]]:
     return [(int(line[1 : line.index(":")]), line) for line in repairs]
 
 
-def _cost(unit: Unit, format: Format) -> int:
-    notes = sum(map(len, unit.unanswered.values()))
-    return sum(_tokens(message, format) for message in unit.messages) + SYNTHETIC_TOKENS * notes
+def _cost(unit: Unit, planned: Plan) -> int:
+    """What a unit costs rendered, with each message cut to its share."""
+    cost = 0
+    for message in unit.messages:
+        tokens = message.token_count
+        if tokens > (most := planned.most(message)):
+            tokens = max(most, cut.least_tokens(message))
+        cost += tokens + _around(message, planned)
+    if unit.unanswered:
+        cost += SYNTHETIC_TOKENS * sum(map(len, unit.unanswered.values()))
+    return cost
 
 
-def _tokens(message: Message, format: Format) -> int:
-    """What a message costs rendered: beside its own tokens, text has a line in front of it, and the
+def _around(message: Message, planned: Plan) -> int:
+    """What a message costs beside its own tokens: in the text format, a line in front of it, and the
     ids of calls in front of calls and results."""
-    if format != "text":
-        return message.token_count
-    tokens = message.token_count + HEADER_TOKENS
-    if message.stored_parts is not None:
+    tokens = planned.overhead
+    if tokens and message.stored_parts is not None:
         for part in message.parts:
             id = {"tool_call": part.get("id"), "tool_result": part.get("call_id")}.get(part["type"])
             if id is not None:
@@ -114,60 +194,105 @@ def _tokens(message: Message, format: Format) -> int:
     return tokens
 
 
-def _instructions(instructions: str | None, max_tokens: int) -> tuple[str | None, int]:
+_estimate_again = lru_cache(maxsize=256)(estimate)
+"""For instructions, which are the same at every turn."""
+
+
+def _instructions(instructions: str | None, planned: Plan) -> tuple[str | None, int]:
     """The instructions, at most half of the budget, and the room that is left."""
-    room = max(0, max_tokens)
+    room = max(0, planned.budget - (FENCE_TOKENS if planned.format == "text" else 0))
     if instructions is None:
         return None, room
-    cost = estimate(instructions) + MESSAGE_OVERHEAD
+    cost = _estimate_again(instructions) + MESSAGE_OVERHEAD
     if cost <= room // 2:
         return instructions, room - cost
-    kept = _fitting(instructions, room // 2 - MESSAGE_OVERHEAD)
+    kept = cut.fitting(instructions, room // 2 - MESSAGE_OVERHEAD)
     return (kept or None), room - (room // 2 if kept else 0)
 
 
-def _stubs(unit: Unit, room: int, format: Format) -> dict[int, str]:
-    """The starts of a unit's messages, by seq, that together fit; empty if there is no room.
-
-    Calls keep their arguments: they are what makes the results understandable."""
-    fair = min(room // len(unit.messages), max(message.token_count for message in unit.messages) - 1)
-    small = [message for message in unit.messages if message.token_count <= fair]
-    large = [message for message in unit.messages if message.token_count > fair]
-    left = room - _cost(Unit(small, unit.unanswered), format)
-    left -= sum(_tokens(message, format) - message.token_count + MESSAGE_OVERHEAD for message in large)
-    share = left // len(large)
-    if share < STUB_TOKENS:
-        return {}
-    stubs: dict[int, str] = {}
-    for message in large:
-        calls = message.token_count - estimate(message.text) - MESSAGE_OVERHEAD
-        kept = _fitting(message.text, share - STUB_TOKENS // 2 - max(0, calls))
-        if max(0, calls) > share:
-            return {}
-        stubs[message.seq] = (
-            f"{kept}… (cut: {len(message.text) - len(kept)} more characters; "
-            f"read_message seq={message.seq} offset={len(kept)} has them)"
-        )
-    return stubs
+def _summary(found: StoredSummary | None, room: int, planned: Plan) -> tuple[StoredSummary | None, int]:
+    """The summary, at most a quarter of the budget, and the room that is left."""
+    if found is None:
+        return None, room
+    share = min(room, planned.budget // 4)
+    cost = found.token_count + SUMMARY_TOKENS
+    if cost <= share:
+        return found, room - cost
+    kept = cut.fitting(found.content, share - SUMMARY_TOKENS)
+    if not kept:
+        return None, room
+    return StoredSummary(found.upto_seq, f"{kept}…", found.token_count, found.path_tokens), room - share
 
 
-def _fitting(words: str, tokens: int) -> str:
-    """The longest start of `words`, by halving, of at most `tokens`."""
-    kept = words[: max(0, tokens) * 6]
-    while kept and estimate(kept) > tokens:
-        kept = kept[: len(kept) * max(tokens, 1) // (estimate(kept) + 1)]
-    return kept
+def _start(places: list[Place], room: int) -> int:
+    """The index of the unit that the window begins with."""
+    lowest, left = len(places), room
+    while lowest and places[lowest - 1].cost <= left:
+        lowest -= 1
+        left -= places[lowest].cost
+    if lowest == len(places):  # the newest alone is too large
+        return max(0, lowest - 1)
+    return first_anchor(places, lowest, room)
 
 
-def _whole(instructions: str | None, units: list[Unit], stubs: dict[int, str]) -> list[Message]:
-    """The messages to render, in which every call is followed by its results: the instructions in
-    front, stubs in place of huge messages, a note in place of each result that was not recorded."""
+def _cut(units: list[Unit], spent: int, room: int, planned: Plan) -> list[Unit]:
+    """The units with what is too large cut to stubs. One alone that is too large is cut to the room;
+    none is left where there is no room for its stubs."""
+    if spent > room:
+        (unit,) = units or [Unit([])]
+        fixed = SYNTHETIC_TOKENS * sum(map(len, unit.unanswered.values()))
+        fixed += sum(_around(message, planned) for message in unit.messages)
+        shares = _shares(unit.messages, room - fixed, planned)
+        return [_with_shares(unit, shares)] if shares else []
+    return [
+        _with_shares(unit, [planned.most(message) for message in unit.messages])
+        if any(message.token_count > planned.most(message) for message in unit.messages)
+        else unit
+        for unit in units
+    ]
+
+
+def _shares(messages: list[Message], room: int, planned: Plan) -> list[int]:
+    """How much each message gets of a room that is too small for all: the small ones what they need,
+    the others as much as each other. Empty if that is too little."""
+    shares = [0] * len(messages)
+    left = room
+    by_size = sorted(range(len(messages)), key=lambda index: messages[index].token_count)
+    for place, index in enumerate(by_size):
+        message = messages[index]
+        fair = min(left // (len(messages) - place), planned.most(message))
+        shares[index] = min(message.token_count, fair)
+        if shares[index] < message.token_count and shares[index] < cut.least_tokens(message):
+            return []
+        left -= shares[index]
+    return shares
+
+
+def _with_shares(unit: Unit, shares: list[int]) -> Unit:
+    return Unit(
+        [
+            cut.cut(message, max(share, cut.least_tokens(message)))
+            if message.token_count > share
+            else message
+            for message, share in zip(unit.messages, shares, strict=True)
+        ],
+        unit.unanswered,
+    )
+
+
+def _whole(instructions: str | None, summary: StoredSummary | None, units: list[Unit]) -> list[Message]:
+    """The messages to render, in which every call is followed by its results: instructions and summary
+    in front, a note in place of each result that was not recorded."""
     whole: list[Message] = []
     if instructions is not None:
         whole.append(_made(0, "system", instructions, None))
+    if summary is not None:
+        # Not the system's: it was written by a model, out of what people and tools said.
+        words = f"(A summary of the conversation up to message {summary.upto_seq}:)\n{summary.content}"
+        whole.append(_made(-1, "user", words, None))
     for unit in units:
         for message in unit.messages:
-            whole.append(_shown(message, stubs))
+            whole.append(message)
             results = [
                 {"type": "tool_result", "call_id": call, "content": NO_RESULT}
                 for call in unit.unanswered.get(message.seq, ())
@@ -177,38 +302,30 @@ def _whole(instructions: str | None, units: list[Unit], stubs: dict[int, str]) -
     return whole
 
 
-def _shown(message: Message, stubs: dict[int, str]) -> Message:
-    """The message, or with its words cut to a stub. All its parts stay where they are: calls, ids of
-    results, and what a provider's format remembers of them."""
-    stub = stubs.get(message.seq)
-    if stub is None:
-        return message
-    parts = message.parts
-    words = stub
-    for part in parts:
-        field = WORDS.get(part["type"])
-        if field is not None:
-            part[field] = words
-            words = "…"
-    return message._replace(text=stub, stored_parts=json.dumps(parts))
+def _made(seq: int, role: Role, words: str, stored_parts: str | None) -> Message:
+    return Message(seq, seq, role, None, words, stored_parts, 0, None, None, EPOCH, None)
 
 
-def _made(seq: int, role: Role, text: str, stored_parts: str | None) -> Message:
-    return Message(seq, seq, role, None, text, stored_parts, 0, None, None, EPOCH, None)
-
-
-def _text(window: ContextWindow, instructions: str | None, units: list[Unit], stubs: dict[int, str]) -> str:
+def _text(
+    window: ContextWindow, instructions: str | None, summary: StoredSummary | None, units: list[Unit]
+) -> str:
     lines: list[str] = []
-    if window.omitted:
+    if summary is not None:
+        lines.append(f"→ (summary of all up to #{summary.upto_seq}, written by an agent)")
+        lines.append(text.quoted(summary.content))
+    if window.outside_upto:
         before = f" before={window.first_seq}" if window.first_seq else ""
-        lines.append(f"→ ({window.omitted} messages not shown; list_messages{before} has them)")
+        lines.append(
+            f"→ (what was said up to #{window.outside_upto} is not shown; list_messages{before} has it)"
+        )
     for unit in units:
         for message in unit.messages:
-            lines.append(text.render_message(_shown(message, stubs)))
-            lines.extend(
-                f"← call {text.one_line(call)}: no result was recorded"
-                for call in unit.unanswered.get(message.seq, ())
-            )
+            lines.append(text.render_message(message))
+            if unit.unanswered:
+                lines.extend(
+                    f"← call {text.one_line(call)}: no result was recorded"
+                    for call in unit.unanswered.get(message.seq, ())
+                )
     fenced = text.fenced(
         f"id={json.dumps(window.conversation_id)}", "\n".join(lines) or "→ (no messages yet)"
     )

@@ -17,7 +17,8 @@ class Conversation:
     metadata:       a JSON object, at most 64 kB by default; lists can be filtered by it.
     head_seq:       the seq of the current leaf, 0 when empty; `expected_head` compares with it.
     last_seq:       the highest seq given so far; message_count: how many messages there are.
-    linear:         no message has ever been branched off.
+    linear:         no message was ever branched off, and the head is the newest message.
+    forked_from, forked_seq:  the conversation that this one is a copy of, up to that message.
     archived_at, deleted_at:  when it was archived, put into the trash; None if it was not.
     updated_at:     last append or change; lists are ordered by it.
     """
@@ -36,6 +37,7 @@ class Conversation:
     message_count: int
     linear: bool
     forked_from: str | None
+    forked_seq: int | None
 
 
 @dataclass(slots=True)
@@ -59,3 +61,32 @@ class Erased:
     conversations: int
     messages: int
     summaries: int
+
+
+@dataclass(slots=True)
+class Branch:
+    """One way to go on from a message that several messages follow.
+
+    seq:         the message that this branch begins with; parent_seq: the one that it follows (0: none).
+    head_seq:    the newest message that can be reached through it: switch the head to it to go on there.
+    current:     the conversation's head lies on it.
+    role, text, created_at:  of its first message; text has at most 200 characters.
+    """
+
+    seq: int
+    parent_seq: int
+    head_seq: int
+    current: bool
+    role: str
+    text: str
+    created_at: datetime
+
+
+@dataclass(slots=True)
+class Summary:
+    """What an agent wrote of everything up to message `upto_seq`."""
+
+    upto_seq: int
+    content: str
+    token_count: int
+    created_at: datetime

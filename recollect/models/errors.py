@@ -8,7 +8,8 @@
     ├── AlreadyExists          a conversation with this id exists
     ├── Conflict
     │   ├── HeadMoved          the conversation grew since the caller looked; `head`, `added`
-    │   └── KeyReused          the idempotency key came back with other content
+    │   ├── KeyReused          the idempotency key came back with other content
+    │   └── NotReproducible    a receipt's window cannot be made again; the text says why
     ├── Unavailable            the database cannot be used right now; retrying may help
     │   └── OutcomeUnknown     the connection broke after a write was sent without a key
     └── NotReady               the database needs an operator: migration, roles, configuration
@@ -79,6 +80,10 @@ class HeadMoved(Conflict):
 
 class KeyReused(Conflict):
     """The idempotency key was used before in this conversation, with other content."""
+
+
+class NotReproducible(Conflict):
+    """The window that a receipt stands for cannot be made again: what it was made of has changed."""
 
 
 class Unavailable(RecollectError):

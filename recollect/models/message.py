@@ -150,10 +150,16 @@ class ContextWindow:
     system:     what the provider keeps apart from the list: Anthropic's `system`, Gemini's
                 `systemInstruction`. None elsewhere.
     text:       for format "text": the rendered transcript. Empty for the others.
-    head:       the head this was rendered for; pass it as `expected_head` when appending.
+    head:       the message that this window ends with; pass it as `expected_head` when appending.
+    current_head:  the conversation's head; another one where the window is of an earlier message.
     tokens:     estimated tokens of what was rendered, at most `max_tokens`.
     first_seq, last_seq:  the range shown (0, 0 when nothing was shown).
-    omitted:    how many messages of the conversation are not shown.
+    omitted:    how many messages of the path are not shown.
+    outside_upto, tokens_outside:  the message before the first that is shown (0: all are shown),
+                and how many tokens before it stand in no summary. Many: a summary would help, see
+                `save_summary`.
+    summary_upto:  the message up to which the summary goes that stands in front; 0: none does.
+    receipt:    reproduces this window later, byte for byte; see `History.context`.
     repairs:    what was synthesised or dropped to keep the window valid, one line each.
     lost:       what has no counterpart in this format, one line each.
     """
@@ -161,12 +167,34 @@ class ContextWindow:
     conversation_id: str
     format: str
     head: int
+    current_head: int
     tokens: int
     first_seq: int
     last_seq: int
     omitted: int
+    outside_upto: int = 0
+    tokens_outside: int = 0
+    summary_upto: int = 0
+    receipt: str = ""
     messages: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     system: str | dict[str, Any] | list[dict[str, Any]] | None = None
     text: str = ""
     repairs: list[str] = field(default_factory=list[str])
     lost: list[str] = field(default_factory=list[str])
+
+
+@dataclass(slots=True)
+class Turn:
+    """A turn that was opened: what the user said is stored, and this is what a model should see.
+
+    created:   the conversation was made for it.
+    appended:  the place of what was said; `replayed` for a retry.
+    added:     the first and the last of the messages on the path between the head that the caller
+               knew and what was said now; None when there is none.
+    """
+
+    conversation_id: str
+    created: bool
+    appended: Appended
+    context: ContextWindow
+    added: tuple[int, int] | None = None

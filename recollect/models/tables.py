@@ -7,7 +7,8 @@ Rules that keep the schema distributable by user (Citus): every primary key and 
 contains `user_id`; no foreign key leaves the user; no trigger, no sequence.
 
 Columns stand in the order of their alignment (8 bytes, 4 bytes, then variable), which saves
-up to 16 bytes a row. The classes bear the tables' names; import the module, not the classes.
+up to 16 bytes a row; those that a later revision added stand at the end, where PostgreSQL puts
+them. The classes bear the tables' names; import the module, not the classes.
 """
 
 from __future__ import annotations
@@ -63,7 +64,11 @@ def _name(*, nullable: bool = False) -> Column[str]:
 
 
 class Conversation(Table, table=True):
-    """One conversation of one user. Its row lock is what gives messages their order."""
+    """One conversation of one user. Its row lock is what gives messages their order.
+
+    head_tokens:  `path_tokens` of the head.
+    linear:       every message follows the one before it, and the head is the newest.
+    """
 
     __table_args__ = (
         PrimaryKeyConstraint("user_id", "id"),
@@ -98,11 +103,15 @@ class Conversation(Table, table=True):
         sa_column=Column("metadata", JSONB, nullable=False, server_default=text("'{}'")),
     )
     forked_from: str | None = Field(default=None, sa_column=_name(nullable=True))
+    head_tokens: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
+    forked_seq: int | None = Field(default=None, sa_column=Column(Integer))
 
 
 class Message(Table, table=True):
     """One message. `seq` is gap-free per conversation and final; order is `seq`, never a clock.
 
+    path_tokens:  the tokens of all messages from the start of the conversation to this one, along
+                  its parents; at most the largest integer.
     parts:        exact content as JSON text with escapes, which keeps NUL and lone surrogates;
                   NULL where the message is one plain text.
     key:          the caller's idempotency key, on the first message of its append; fingerprint
@@ -129,6 +138,15 @@ class Message(Table, table=True):
             unique=True,
             postgresql_where=text("key IS NOT NULL"),
         ),
+        # Where branches begin: empty for a linear conversation, which pays nothing for it.
+        Index(
+            "message_branch_idx",
+            "user_id",
+            "conversation_id",
+            "seq",
+            postgresql_include=["parent_seq"],
+            postgresql_where=text("parent_seq <> seq - 1"),
+        ),
     )
 
     created_at: datetime = Field(sa_column=_timestamp())
@@ -145,6 +163,7 @@ class Message(Table, table=True):
     key: str | None = Field(default=None, sa_column=_name(nullable=True))
     fingerprint: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
     metadata_: Any | None = Field(default=None, sa_column=Column("metadata", JSON(none_as_null=True)))
+    path_tokens: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
 
 
 class Summary(Table, table=True):

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from recollect.db import schema, sql
 from recollect.db.migrate import migrate
-from recollect.db.sql import FUNCTIONS, load
+from recollect.db.sql import FUNCTIONS, RETAINED, load
 from recollect.db.target import parse_url
 from recollect.models import tables
 from tests.conftest import run_sql
@@ -194,7 +194,7 @@ def test_functions_run_as_the_least_privileged_role_with_a_fixed_path(database_u
         FROM pg_proc WHERE pronamespace = 'recollect'::regnamespace
         """,
     )
-    assert {row["name"] for row in rows} == set(FUNCTIONS)
+    assert {row["name"] for row in rows} == {*FUNCTIONS, *RETAINED}
     for row in rows:
         assert row["prosecdef"]
         assert row["owner"] in schema.ROLES

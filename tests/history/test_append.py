@@ -150,7 +150,7 @@ async def test_a_moved_head_is_refused_with_what_was_added(history: History, c: 
 async def test_a_head_that_never_was_is_refused(history: History, c: str) -> None:
     await history.append(c, user("a"))
     for policy in ("reject", "branch"):
-        with pytest.raises(HeadMoved, match="was never the head"):
+        with pytest.raises(HeadMoved, match="is not the head"):
             await history.append(c, user("x"), expected_head=9, on_conflict=policy)
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from recollect.db.messages import Window
 from recollect.history.formats import FORMATS, Format
 from recollect.history.formats.rendered import PROVIDERS, Provider
 from recollect.history.tokens import estimate, estimate_message
-from recollect.history.window import build_window
+from recollect.history.window import build_window, plan
 from recollect.models.message import ContextWindow, Message, Part, Role
 from recollect.models.parts import split_content
 from tests.history.formats.validators import VALIDATORS
@@ -34,12 +35,22 @@ def result(*ids: str, content: str = "found") -> list[Part]:
     return [{"type": "tool_result", "call_id": id, "content": content} for id in ids]
 
 
+def read(messages: list[Message], instructions: str | None = None) -> Window:
+    """What `window_v2` gives of a linear conversation with room for all of it."""
+    tip, tokens = len(messages), list(accumulate(message.token_count for message in messages))
+    return Window(instructions, tip, tip, tip, tip, messages[::-1], tokens[::-1])
+
+
+def windowed(found: Window, budget: int, format: Format) -> ContextWindow:
+    return build_window("c", found, plan(budget, format))
+
+
 Said = tuple[Role, str | list[Part]]
 
 
 def path(*said: Said) -> Window:
     messages = [message(seq, role, content) for seq, (role, content) in enumerate(said, 1)]
-    return Window(None, len(messages), len(messages), messages[::-1])
+    return read(messages)
 
 
 # A step of a conversation: what is said, or a tool exchange with whatever a crash left of it.
@@ -100,7 +111,7 @@ def check_openai(messages: list[dict[str, Any]]) -> None:
 
 @given(steps, st.integers(1, 4_000))
 def test_every_window_of_every_size_is_valid_for_chat_completions(said: list[Said], budget: int) -> None:
-    window = build_window("c", path(*said), budget, "openai")
+    window = windowed(path(*said), budget, "openai")
     check_openai(window.messages)
     json.dumps(window.messages)
 
@@ -109,7 +120,7 @@ def test_every_window_of_every_size_is_valid_for_chat_completions(said: list[Sai
 def test_every_window_of_every_size_is_what_its_provider_accepts(
     said: list[Said], budget: int, provider: Provider
 ) -> None:
-    window = build_window("c", path(*said), budget, provider)
+    window = windowed(path(*said), budget, provider)
     assert VALIDATORS[provider](window.messages) == [] or not window.last_seq
 
 
@@ -119,7 +130,7 @@ def test_no_window_is_larger_than_its_budget(
 ) -> None:
     found = path(*said)
     found.instructions = instructions
-    window = build_window("c", found, budget, format)
+    window = windowed(found, budget, format)
     assert window.tokens <= budget
     if window.last_seq and format == "text":
         assert estimate(window.text) <= budget
@@ -127,14 +138,14 @@ def test_no_window_is_larger_than_its_budget(
 
 @given(steps, st.integers(1, 4_000), st.sampled_from(FORMATS))
 def test_the_same_head_gives_the_same_window(said: list[Said], budget: int, format: Format) -> None:
-    assert build_window("c", path(*said), budget, format) == build_window("c", path(*said), budget, format)
+    assert windowed(path(*said), budget, format) == windowed(path(*said), budget, format)
 
 
 @given(steps)
 def test_with_room_for_all_nothing_is_omitted_but_what_repairs_name(
     said: list[Said],
 ) -> None:
-    window = build_window("c", path(*said), 1_000_000, "text")
+    window = windowed(path(*said), 1_000_000, "text")
     dropped = [line for line in window.repairs if "left out" in line]
     assert window.omitted == len(dropped)
 
@@ -145,7 +156,7 @@ def shown(window: ContextWindow) -> list[str]:
 
 def test_the_newest_messages_are_kept() -> None:
     many: list[Said] = [("user", f"message {n}") for n in range(100)]
-    window = build_window("c", path(*many), 60, "openai")
+    window = windowed(path(*many), 60, "openai")
     assert shown(window)[-1] == "message 99"
     assert (window.first_seq, window.last_seq) == (101 - len(window.messages), 100)
     assert window.omitted == 100 - len(window.messages)
@@ -159,12 +170,12 @@ def test_an_exchange_is_shown_whole_or_not_at_all() -> None:
         ("tool", result("a")),
         ("user", "so?"),
     )
-    sizes = {len(build_window("c", found, budget, "openai").messages) for budget in range(1, 300)}
+    sizes = {len(windowed(found, budget, "openai").messages) for budget in range(1, 300)}
     assert sizes == {0, 1, 4, 5}
 
 
 def test_a_call_without_a_result_gets_a_note_and_is_reported() -> None:
-    window = build_window("c", path(("assistant", call("a")), ("user", "and?")), 1_000, "openai")
+    window = windowed(path(("assistant", call("a")), ("user", "and?")), 1_000, "openai")
     assert window.messages[1] == {
         "role": "tool",
         "tool_call_id": "a",
@@ -174,7 +185,7 @@ def test_a_call_without_a_result_gets_a_note_and_is_reported() -> None:
 
 
 def test_a_result_without_its_call_is_left_out_and_reported() -> None:
-    window = build_window("c", path(("tool", result("a")), ("user", "and?")), 1_000, "openai")
+    window = windowed(path(("tool", result("a")), ("user", "and?")), 1_000, "openai")
     assert shown(window) == ["and?"]
     assert window.repairs == ["#1: left out a message of results that answer no open call"]
 
@@ -185,24 +196,24 @@ def results_of(window: ContextWindow) -> list[tuple[str, str]]:
 
 def test_a_result_in_a_users_message_answers_its_call() -> None:
     found = path(("assistant", call("a")), ("user", [*result("a"), TEXT]))
-    window = build_window("c", found, 1_000, "openai")
+    window = windowed(found, 1_000, "openai")
     assert results_of(window) == [("a", "found")]
     assert window.messages[-1] == {"role": "user", "content": "and here is more"}
     assert window.repairs == []
-    text = build_window("c", found, 1_000, "text").text
+    text = windowed(found, 1_000, "text").text
     assert "found" in text
     assert "no result was recorded" not in text
 
 
 def test_a_result_in_the_assistants_own_message_answers_its_call() -> None:
-    window = build_window("c", path(("assistant", [*call("a"), *result("a"), TEXT])), 1_000, "openai")
+    window = windowed(path(("assistant", [*call("a"), *result("a"), TEXT])), 1_000, "openai")
     assert results_of(window) == [("a", "found")]
     assert window.repairs == []
 
 
 def test_what_a_user_says_ends_an_exchange() -> None:
     found = path(("assistant", call("a", "b")), ("user", [*result("a"), TEXT]), ("tool", result("b")))
-    window = build_window("c", found, 1_000, "openai")
+    window = windowed(found, 1_000, "openai")
     assert sorted(results_of(window)) == [("a", "found"), ("b", "No result was recorded for this call.")]
     assert window.messages[-1]["content"] == "and here is more"
     assert window.repairs == [
@@ -212,13 +223,13 @@ def test_what_a_user_says_ends_an_exchange() -> None:
 
 
 def test_words_beside_a_result_that_answers_nothing_stay() -> None:
-    window = build_window("c", path(("user", [*result("a"), TEXT])), 1_000, "openai")
+    window = windowed(path(("user", [*result("a"), TEXT])), 1_000, "openai")
     assert shown(window) == ["and here is more"]
     assert window.repairs == ["#1: took out a result that answers no open call"]
 
 
 def test_a_huge_last_message_is_cut_to_a_stub_that_says_how_to_read_the_rest() -> None:
-    window = build_window("c", path(("user", "word " * 50_000)), 500, "openai")
+    window = windowed(path(("user", "word " * 50_000)), 500, "openai")
     (content,) = shown(window)
     assert content.startswith("word word")
     assert "read_message seq=1 offset=" in content
@@ -228,7 +239,7 @@ def test_a_huge_last_message_is_cut_to_a_stub_that_says_how_to_read_the_rest() -
 
 def test_a_huge_result_keeps_its_call() -> None:
     found = path(("assistant", call("a")), ("tool", result("a", content="row\n" * 50_000)))
-    window = build_window("c", found, 500, "openai")
+    window = windowed(found, 500, "openai")
     check_openai(window.messages)
     assert [each["role"] for each in window.messages] == ["assistant", "tool"]
     assert "more characters" in window.messages[1]["content"]
@@ -238,7 +249,7 @@ def test_a_huge_result_keeps_its_call() -> None:
 def test_instructions_stand_apart_where_the_provider_keeps_them_apart(format: Format) -> None:
     found = path(("user", "hi"))
     found.instructions = "Be brief."
-    window = build_window("c", found, 200, format)
+    window = windowed(found, 200, format)
     assert "Be brief." in json.dumps(window.system)
     assert "Be brief." not in json.dumps(window.messages)
 
@@ -246,21 +257,21 @@ def test_instructions_stand_apart_where_the_provider_keeps_them_apart(format: Fo
 def test_every_ui_message_has_an_id_of_its_own() -> None:
     found = path(("user", "hi"), ("assistant", call("a")), ("tool", result("a")))
     found.instructions = "Be brief."
-    messages = build_window("c", found, 400, "vercel").messages
+    messages = windowed(found, 400, "vercel").messages
     assert [each["id"] for each in messages] == ["msg_0", "msg_1", "msg_2"]
 
 
 def test_instructions_come_first_and_take_at_most_half() -> None:
     found = path(("user", "hi"))
     found.instructions = "Be brief."
-    assert build_window("c", found, 100, "openai").messages[0] == {"role": "system", "content": "Be brief."}
+    assert windowed(found, 100, "openai").messages[0] == {"role": "system", "content": "Be brief."}
     found.instructions = "Be brief. " * 1_000
-    window = build_window("c", found, 100, "openai")
+    window = windowed(found, 100, "openai")
     assert shown(window)[-1] == "hi"
     assert estimate(shown(window)[0]) <= 50
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_an_empty_conversation_gives_an_empty_window(format: Format) -> None:
-    window = build_window("c", path(), 100, format)
+    window = windowed(path(), 100, format)
     assert (window.first_seq, window.last_seq, window.messages) == (0, 0, [])

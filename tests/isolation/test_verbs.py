@@ -54,6 +54,26 @@ MATRIX = (
             "on_conflict": "branch",
         },
     ),
+    Row("append", lambda its: {"id": its.id, "new": NewMessage("user", "x"), "after_seq": 1}),
+    Row("open_turn", lambda its: {"id": its.id, "message": NewMessage("user", "x"), "key": "its"}),
+    Row(
+        "open_turn",
+        lambda its: {
+            "id": its.id,
+            "message": NewMessage("user", "x"),
+            "key": its.key,
+            "known_head": 1,
+            "max_tokens": 100,
+            "format": "openai",
+        },
+    ),
+    Row("branches", lambda its: {"id": its.id}),
+    Row("branches", lambda its: {"id": its.id, "at_seq": 1}),
+    Row("switch_head", lambda its: {"id": its.id, "seq": 1}),
+    Row("fork", lambda its: {"id": its.id}),
+    Row("fork", lambda its: {"id": its.id, "at_seq": 2, "new_id": "copy", "title": "taken"}),
+    Row("save_summary", lambda its: {"id": its.id, "upto_seq": 2, "content": "taken"}),
+    Row("list_summaries", lambda its: {"id": its.id}),
     Row("list_messages", lambda its: {"id": its.id}),
     Row("list_messages", lambda its: {"id": its.id, "before": 3, "limit": 1, "order": "desc"}),
     Row("list_messages", lambda its: {"id": its.id, "after": 1, "max_chars": 10}),
@@ -62,6 +82,8 @@ MATRIX = (
     Row("read_message", lambda its: {"id": its.id, "seq": 99, "offset": 1, "limit": 5}),
     Row("context", lambda its: {"id": its.id}),
     Row("context", lambda its: {"id": its.id, "max_tokens": 50, "format": "openai"}),
+    Row("context", lambda its: {"id": its.id, "upto_seq": 1}),
+    Row("context", lambda its: {"id": its.id, "receipt": "w1.e1.text.100.1-1.0.000000.0000000000000000"}),
 )
 
 
@@ -96,6 +118,8 @@ def test_every_verb_and_every_argument_of_it_stands_in_the_matrix() -> None:
     tried: dict[str, set[str]] = {}
     for row in MATRIX:
         tried.setdefault(row.verb, set()).update(row.arguments(Thing("", "", "", {})))
+    # A conversation that begins with a turn has a title; it is one's own, whoever else used the key.
+    tried["open_turn"] |= {"title", "instructions"}
     assert tried == verbs()
 
 
@@ -155,3 +179,12 @@ async def test_users_with_similar_names_are_different_users(shared_store: Recoll
 def test_a_name_that_cannot_be_told_from_others_is_no_user(shared_store: Recollect, name: str) -> None:
     with pytest.raises(InvalidArgument, match="user_id"):
         shared_store.for_user(name)
+
+
+async def test_a_conversation_begun_with_another_user_s_key_is_one_s_own(pair: Pair) -> None:
+    said = NewMessage("user", "hello")
+    hers = await pair.alice.open_turn(said, key="the same key", title="her title", instructions="hers")
+    his = await pair.bob.open_turn(said, key="the same key", title="his title", instructions="his")
+    assert (hers.created, his.created) == (True, True)
+    assert hers.conversation_id != his.conversation_id
+    assert "hers" not in his.context.text

@@ -5,6 +5,7 @@ A released revision, and a released file of `recollect/db/sql` that one loads, n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import resources
 
 from alembic import context
@@ -27,3 +28,30 @@ def run(statement: str) -> None:
         migration.impl.static_output(statement.strip().removesuffix(";") + ";")
     else:
         context.get_bind().exec_driver_sql(statement)
+
+
+def make_functions(definitions: Sequence[str]) -> None:
+    """Make functions as recollect_app itself: it owns them and stays without CREATE.
+
+    Afterwards the migrating role is itself again, which RESET ROLE would not do for somebody
+    who became the owner with SET ROLE.
+    """
+    run("DO $$ BEGIN PERFORM set_config('recollect.owner', current_user, true); END $$")
+    run("GRANT CREATE ON SCHEMA recollect TO recollect_app")
+    run("SET LOCAL ROLE recollect_app")
+    for definition in definitions:
+        run(definition)
+    run("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA recollect FROM PUBLIC")
+    run(_OWNER_MAY_EXECUTE)
+    run("DO $$ BEGIN PERFORM set_config('role', current_setting('recollect.owner'), true); END $$")
+    run("REVOKE CREATE ON SCHEMA recollect FROM recollect_app")
+
+
+_OWNER_MAY_EXECUTE = """
+DO $$
+BEGIN
+    EXECUTE format(
+        'GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA recollect TO %I', current_setting('recollect.owner'));
+END
+$$
+"""

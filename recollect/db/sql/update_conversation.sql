@@ -11,4 +11,4 @@ SET title = CASE WHEN $3::boolean THEN $4::text ELSE title END,
 WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL
 RETURNING
     id, title, instructions, metadata::text AS metadata, pinned, archived_at, deleted_at,
-    created_at, updated_at, last_seq, head_seq, message_count, linear, forked_from
+    created_at, updated_at, last_seq, head_seq, message_count, linear, forked_from, forked_seq

@@ -48,7 +48,7 @@ def header(message: Message) -> str:
     who = message.role if message.author is None else f"{message.role} {json.dumps(message.author)}"
     branch = "" if message.parent_seq == message.seq - 1 else f" after #{message.parent_seq}"
     at = message.occurred_at or message.created_at
-    return f"[#{message.seq} {who} {at.isoformat(' ', 'minutes')[:16]}{branch}]"
+    return f"[#{message.seq} {who} {str(at)[:16]}{branch}]"  # str: half the time of isoformat
 
 
 def _marked(text: str) -> str:

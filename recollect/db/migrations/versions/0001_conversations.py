@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from recollect.db.migrations import run
+from recollect.db.migrations import make_functions, run
 from recollect.db.sql import load
 
 revision = "0001"
@@ -28,20 +28,11 @@ RIGHTS = {
 # The sub-select makes it one comparison value per statement, not one call per row.
 OWN = "user_id = (SELECT nullif(current_setting('recollect.user_id', true), ''))"
 
-OWNER_MAY_EXECUTE = """
-DO $$
-BEGIN
-    EXECUTE format(
-        'GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA recollect TO %I', current_setting('recollect.owner'));
-END
-$$
-"""
-
 
 def upgrade() -> None:
     _create_tables()
     _secure_tables()
-    _create_functions()
+    make_functions([load(name) for name in FUNCTIONS])
 
 
 def downgrade() -> None:
@@ -172,20 +163,3 @@ def _secure_tables() -> None:
     for table in ("conversation", "message"):
         run(f"CREATE POLICY search_rows ON recollect.{table} FOR SELECT TO recollect_search USING (true)")
         run(f"GRANT SELECT ON recollect.{table} TO recollect_search")
-
-
-def _create_functions() -> None:
-    """The functions, made by recollect_app itself: it owns them and stays without CREATE.
-
-    Afterwards the migrating role is itself again, which RESET ROLE would not do for somebody
-    who became the owner with SET ROLE.
-    """
-    run("DO $$ BEGIN PERFORM set_config('recollect.owner', current_user, true); END $$")
-    run("GRANT CREATE ON SCHEMA recollect TO recollect_app")
-    run("SET LOCAL ROLE recollect_app")
-    for name in FUNCTIONS:
-        run(load(name))
-    run("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA recollect FROM PUBLIC")
-    run(OWNER_MAY_EXECUTE)
-    run("DO $$ BEGIN PERFORM set_config('role', current_setting('recollect.owner'), true); END $$")
-    run("REVOKE CREATE ON SCHEMA recollect FROM recollect_app")

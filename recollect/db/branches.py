@@ -1,0 +1,79 @@
+"""Statements about branches, copies and summaries, in transactions that are scoped to their user."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+import asyncpg
+
+from recollect.db.conversations import conversation_of
+from recollect.db.database import ReadTx, WriteTx
+from recollect.db.sql import load
+from recollect.models.conversation import Conversation, Summary
+
+_STARTS = load("branch_starts")
+_PREVIEWS = load("message_previews")
+_SWITCH = load("switch_head")
+_DELETE_SUMMARY = load("delete_summary")
+_INSERT_SUMMARY = load("insert_summary")
+_SUMMARIES = load("list_summaries")
+
+
+class Preview(NamedTuple):
+    role: str
+    text: str
+    created_at: datetime
+
+
+async def starts(tx: ReadTx, user_id: str, id: str) -> list[tuple[int, int]]:
+    """(seq, parent) of the messages that do not follow the one before them, by seq."""
+    return [(row["seq"], row["parent_seq"]) for row in await tx.fetch(_STARTS, user_id, id)]
+
+
+async def previews(tx: ReadTx, user_id: str, id: str, seqs: list[int], chars: int) -> dict[int, Preview]:
+    """The first characters of some messages, by seq."""
+    if not seqs:
+        return {}
+    rows = await tx.fetch(_PREVIEWS, user_id, id, seqs, chars)
+    return {row["seq"]: Preview(row["role"], row["text"], row["created_at"]) for row in rows}
+
+
+async def switch_head(tx: WriteTx, user_id: str, id: str, seq: int) -> Conversation | None:
+    """The conversation with its new head; None if it, or the message, is not there or in the trash."""
+    row = await tx.fetchrow(_SWITCH, user_id, id, seq)
+    return None if row is None else conversation_of(row)
+
+
+async def fork(
+    tx: WriteTx, user_id: str, id: str, upto: int | None, copy: str, title: str | None
+) -> tuple[str, int]:
+    """The outcome of `fork_v1`, and up to where it copied."""
+    row = await tx.fetchrow(
+        "SELECT outcome, upto FROM recollect.fork_v1($1, $2, $3, $4, $5)", user_id, id, upto, copy, title
+    )
+    if row is None:
+        raise RuntimeError("a function without a set gave no row")
+    return row["outcome"], row["upto"] or 0
+
+
+async def replace_summary(
+    tx: WriteTx, user_id: str, id: str, upto_seq: int, tokens: int, content: str
+) -> Summary | None:
+    """The stored summary; None if there is no such message. Another one of the same message goes; one
+    that says the same stays."""
+    await tx.execute(_DELETE_SUMMARY, user_id, id, upto_seq, content)
+    row = await tx.fetchrow(_INSERT_SUMMARY, user_id, id, upto_seq, content, tokens)
+    if row is None:
+        kept = [one for one in await summaries(tx, user_id, id) if one.upto_seq == upto_seq]
+        return kept[0] if kept else None
+    return _summary(row)
+
+
+async def summaries(tx: ReadTx, user_id: str, id: str) -> list[Summary]:
+    """The summaries of a conversation, newest point first."""
+    return [_summary(row) for row in await tx.fetch(_SUMMARIES, user_id, id)]
+
+
+def _summary(row: asyncpg.Record) -> Summary:
+    return Summary(row["upto_seq"], row["content"], row["token_count"], row["created_at"])

@@ -1,0 +1,141 @@
+"""The verbs about branches and summaries: other ways a conversation went, copies, compactions."""
+
+from __future__ import annotations
+
+from recollect.db import branches, conversations
+from recollect.db.messages import MAX_SEQ
+from recollect.history.incoming import check_int, check_text, check_title
+from recollect.history.scope import MAX_ID_CHARS, Scope, in_trash, not_found, random_id, users_table
+from recollect.history.tokens import estimate
+from recollect.history.tree import Tree
+from recollect.models.conversation import Branch, Conversation, Summary
+from recollect.models.errors import AlreadyExists, NotFound
+
+MAX_SUMMARY_CHARS = 100_000
+PREVIEW_CHARS = 200
+
+
+class BranchVerbs(Scope):
+    """What one user can do with the branches of a conversation."""
+
+    async def branches(self, id: str, *, at_seq: int | None = None) -> list[Branch]:
+        """The alternatives: every message that is not the only one to follow its parent, by parent
+        and seq. Empty for a linear conversation.
+
+        at_seq:  only those that follow this message; 0: those that a conversation begins with.
+
+        Costs as many index entries as the conversation has branches, and a row for each of those
+        that are shown. Raises: InvalidArgument, NotFound.
+        """
+        check_text("id", id, MAX_ID_CHARS)
+        if at_seq is not None:
+            check_int("at_seq", at_seq, 0, MAX_SEQ)
+        async with self._db.read(self._user) as tx:
+            conversation = await conversations.get(tx, self._user, id)
+            if conversation is None:
+                raise not_found(id)
+            starts = await branches.starts(tx, self._user, id)
+            tree = Tree(starts, conversation.last_seq)
+            shown = [
+                seq
+                for parent in sorted({parent for _, parent in starts})
+                if (at_seq is None or parent == at_seq) and len(tree.following(parent)) > 1
+                for seq in tree.following(parent)
+            ]
+            previews = await branches.previews(tx, self._user, id, shown, PREVIEW_CHARS)
+        on_path = tree.path(conversation.head_seq)
+        return [
+            Branch(
+                seq,
+                tree.parent(seq),
+                tree.newest(seq),
+                any(low <= seq <= high for low, high in on_path),
+                previews[seq].role,
+                previews[seq].text,
+                previews[seq].created_at,
+            )
+            for seq in shown
+        ]
+
+    async def switch_head(self, id: str, seq: int) -> Conversation:
+        """Make message `seq` the conversation's head: contexts end with it, and the next append goes
+        on from there. Nothing else changes.
+
+        Raises: InvalidArgument, NotFound (of the conversation, or of such a message), Conflict (in
+        the trash).
+        """
+        check_text("id", id, MAX_ID_CHARS)
+        check_int("seq", seq, 1, MAX_SEQ)
+        async with self._db.write(self._user) as tx:
+            changed = await branches.switch_head(tx, self._user, id, seq)
+            if changed is not None:
+                return changed
+            present = await conversations.get(tx, self._user, id)
+        if present is None:
+            raise not_found(id)
+        raise in_trash(id) if present.deleted_at is not None else _no_message("seq", present.last_seq)
+
+    async def fork(
+        self, id: str, *, at_seq: int | None = None, new_id: str | None = None, title: str | None = None
+    ) -> Conversation:
+        """Copy the path up to a message into a new conversation that stands for itself: messages
+        numbered from 1, instructions, metadata, and the summaries on that path. Keys stay behind.
+
+        at_seq:  the last message to copy, on whatever branch; default: the head.
+        new_id:  of the copy; default: a short random one. title: of the copy; default: the same.
+
+        Raises: InvalidArgument, NotFound, AlreadyExists.
+        """
+        check_text("id", id, MAX_ID_CHARS)
+        if at_seq is not None:
+            check_int("at_seq", at_seq, 1, MAX_SEQ)
+        copy = random_id() if new_id is None else check_text("new_id", new_id, MAX_ID_CHARS)
+        title = None if title is None else check_title(title, self._settings)
+        with users_table():
+            async with self._db.write(self._user) as tx:
+                outcome, upto = await branches.fork(tx, self._user, id, at_seq, copy, title)
+                made = await conversations.get(tx, self._user, copy) if outcome == "forked" else None
+        if made is not None:
+            return made
+        if outcome == "taken":
+            raise AlreadyExists(f"new_id: a conversation {copy!r} exists already; choose another id")
+        raise not_found(id) if outcome == "missing" else _no_message("at_seq", upto)
+
+    async def save_summary(self, id: str, upto_seq: int, content: str) -> Summary:
+        """Keep what an agent wrote of everything up to message `upto_seq`. Contexts on paths through
+        that message begin with the newest such summary once they cannot show everything; the
+        messages stay as they are. Another summary of the same message replaces it.
+
+        content:  1 to 100,000 characters.
+
+        Raises: InvalidArgument, NotFound, Conflict (in the trash).
+        """
+        check_text("id", id, MAX_ID_CHARS)
+        check_int("upto_seq", upto_seq, 1, MAX_SEQ)
+        check_text("content", content, MAX_SUMMARY_CHARS)
+        async with self._db.write(self._user) as tx:
+            present = await conversations.get(tx, self._user, id)
+            if present is None:
+                raise not_found(id)
+            if present.deleted_at is not None:
+                raise in_trash(id)
+            saved = await branches.replace_summary(tx, self._user, id, upto_seq, estimate(content), content)
+        if saved is None:
+            raise _no_message("upto_seq", present.last_seq)
+        return saved
+
+    async def list_summaries(self, id: str) -> list[Summary]:
+        """The summaries of a conversation, newest point first.
+
+        Raises: InvalidArgument, NotFound.
+        """
+        check_text("id", id, MAX_ID_CHARS)
+        async with self._db.read(self._user) as tx:
+            found = await branches.summaries(tx, self._user, id)
+            if not found and await conversations.get(tx, self._user, id) is None:
+                raise not_found(id)
+        return found
+
+
+def _no_message(argument: str, last_seq: int) -> NotFound:
+    return NotFound(f"{argument}: this conversation has no such message; its last one is {last_seq}")

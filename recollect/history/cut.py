@@ -1,0 +1,123 @@
+"""Messages larger than their share of a window: cut to stubs that say how to read the rest.
+
+Small parts stay whole. Of a large one its start stays, with a note that names the `read_message`
+call for the rest; what has no words (an image, a file) becomes a reference. Calls stay calls and
+results stay results, so that exchanges stay valid.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from recollect.history.tokens import MESSAGE_OVERHEAD, estimate, estimate_part
+from recollect.models.message import Message, Part
+from recollect.models.parts import part_text
+
+NOTE_TOKENS = 32
+"""What a note in place of what was cut costs at most."""
+
+LEAST_TOKENS = 2 * NOTE_TOKENS
+"""The least share that a message can be cut to."""
+
+_WORDS = ("text", "refusal")
+_REFERRED = ("image", "audio", "file", "resource", "other")
+
+
+def least_tokens(message: Message) -> int:
+    """The least that a message can be cut to: each of its calls and results has to stay."""
+    if message.stored_parts is None:
+        return LEAST_TOKENS
+    return MESSAGE_OVERHEAD + sum(
+        NOTE_TOKENS + (estimate(part["name"]) if part["type"] == "tool_call" else 0)
+        for part in message.parts
+        if part["type"] != "reasoning"
+    )
+
+
+def cut(message: Message, tokens: int) -> Message:
+    """The message in at most `tokens`, which must not be less than `least_tokens`."""
+    whole = None if message.stored_metadata is None else int(message.stored_metadata)
+    parts = message.parts
+    sizes = [_size(message, part, whole) for part in parts]
+    unknown = message.token_count - MESSAGE_OVERHEAD - sum(sizes)
+    referred = [index for index, part in enumerate(parts) if part["type"] in _REFERRED]
+    for index in referred if unknown > 0 else ():  # a count of the caller's, for what has no words
+        sizes[index] += unknown // len(referred)
+    fair = _fair(sizes, tokens - MESSAGE_OVERHEAD)
+    kept: list[Part] = []
+    offset = 0
+    for part, size in zip(parts, sizes, strict=True):
+        words = part_text(part)
+        shown = part if size <= fair else _stub(message, part, fair - NOTE_TOKENS, offset, whole)
+        if shown is not None:
+            kept.append({name: value for name, value in shown.items() if name != "native"})
+        offset += len(words) + 2 if words else 0
+    text = "\n\n".join(filter(None, map(part_text, kept)))
+    plain = message.stored_parts is None
+    return message._replace(text=text, stored_parts=None if plain else json.dumps(kept), stored_metadata=None)
+
+
+def fitting(words: str, tokens: int) -> str:
+    """The longest start of `words`, by halving, of at most `tokens`."""
+    kept = words[: max(0, tokens) * 6]
+    while kept and (size := estimate(kept)) > tokens:
+        kept = kept[: len(kept) * max(tokens, 0) // (size + 1)]
+    return kept
+
+
+def _size(message: Message, part: Part, whole: int | None) -> int:
+    """What a part costs; the one of which only the start was read counts for the whole message."""
+    words = part.get("text", part.get("content"))
+    if whole is not None and words is message.text:
+        return max(message.token_count, 1)
+    return estimate_part(part)
+
+
+def _fair(sizes: list[int], room: int) -> int:
+    """The share of each part that is larger than it, such that all fit: the small ones leave theirs."""
+    left = room
+    for place, size in enumerate(sorted(sizes)):
+        fair = left // (len(sizes) - place)
+        if size > fair:
+            return fair
+        left -= size
+    return max(sizes, default=0)
+
+
+def _stub(message: Message, part: Part, tokens: int, offset: int, whole: int | None) -> Part | None:
+    """What stands for a part that is too large; None for reasoning, which nobody can read in pieces."""
+    kind = part["type"]
+    if kind == "reasoning":
+        return None
+    if kind == "tool_call":
+        return {**part, "arguments": {"cut": _start(_arguments(part), tokens, _exactly(message))}}
+    if kind in _WORDS or kind == "tool_result":
+        words = part_text(part)
+        total = whole if whole is not None and words is message.text else len(words)
+
+        def rest(shown: int) -> str:
+            where = f"read_message seq={message.seq} offset={offset + shown}"
+            return f"{total - shown} more characters; {where} has them"
+
+        return {**part, ("text" if kind in _WORDS else "content"): _start(words, tokens, rest)}
+    name = next(
+        (part[field] for field in ("name", "uri", "media_type") if isinstance(part.get(field), str)), ""
+    )
+    described = " ".join(f"{kind} {name[:80]}".split())
+    return {"type": "text", "text": f"({described}, not shown; {_exactly(message)(0)})"}
+
+
+def _arguments(part: Part) -> str:
+    arguments: Any = part["arguments"]
+    return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+
+
+def _exactly(message: Message) -> Callable[[int], str]:
+    return lambda _shown: f"read_message seq={message.seq} format=json has it"
+
+
+def _start(words: str, tokens: int, rest: Callable[[int], str]) -> str:
+    kept = fitting(words, tokens)
+    return f"{kept}… (cut: {rest(len(kept))})"

@@ -1,0 +1,59 @@
+"""Messages in whatever shape a caller has them: ours, or a provider's."""
+
+from __future__ import annotations
+
+from typing import Literal, cast, get_args
+
+from recollect.history.formats.detect import detect
+from recollect.history.formats.payload import objects
+from recollect.history.formats.providers import INCOMING
+from recollect.history.incoming import FIELDS, message_from_json
+from recollect.models.errors import InvalidArgument
+from recollect.models.message import NewMessage
+
+PayloadFormat = Literal["auto", "recollect", "openai", "openai_responses", "anthropic", "gemini", "vercel"]
+PAYLOAD_FORMATS: tuple[PayloadFormat, ...] = get_args(PayloadFormat)
+
+
+def messages_from(
+    payload: object, format: PayloadFormat = "auto", argument: str = "messages"
+) -> list[NewMessage]:
+    """The messages to append that a payload holds.
+
+    payload:   JSON as Python objects: a list of messages or items, or a request's object with the
+               list in it (Anthropic's `system` and `messages`, Gemini's `contents`).
+    format:    "recollect" is {role, content, author?, metadata?, token_count?, occurred_at?}, whose
+               content is a string or parts; the others are providers' (docs/formats.md). "auto"
+               looks for what only one of them can have.
+    argument:  the name that errors give the payload.
+
+    Raises: InvalidArgument that names the place, such as `messages[2].content[0].type`.
+    """
+    if format not in PAYLOAD_FORMATS:
+        raise InvalidArgument("format", f"must be one of {', '.join(PAYLOAD_FORMATS)}")
+    if format == "auto":
+        format = "recollect" if _is_ours(payload) else detect(payload)
+    if format != "recollect":
+        return INCOMING[format](payload, argument)
+    if not isinstance(payload, list):
+        raise InvalidArgument(argument, 'must be a list such as [{"role": "user", "content": "…"}]')
+    return [
+        message_from_json(value, f"{argument}[{index}]")
+        for index, value in enumerate(cast("list[object]", payload))
+    ]
+
+
+def _is_ours(payload: object) -> bool:
+    """Whether nothing but plain words stand in a payload, with fields that our messages have: what
+    several formats share is ours, which demands the least."""
+    return isinstance(payload, list) and all(map(_is_plain, cast("list[object]", payload)))
+
+
+def _is_plain(entry: object) -> bool:
+    if not isinstance(entry, dict) or not entry.keys() <= FIELDS:
+        return False
+    content = cast("dict[str, object]", entry).get("content")
+    return not isinstance(content, list) or all(
+        block.keys() == {"type", "text"} and block["type"] == "text"
+        for block in objects(cast("object", content))
+    )
