@@ -62,7 +62,7 @@ class HttpProcess:
     def log(self) -> str:
         return self._log.read_text(encoding="utf-8")
 
-    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
+    def ask(self, method: str, path: str, body: bytes | None = None, /, **headers: str) -> Answer:
         """Send a request and read its answer; `_` in a header's name stands for `-`."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         given = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -76,7 +76,7 @@ class HttpProcess:
         finally:
             connection.close()
 
-    def send(self, body: bytes, **headers: str) -> Answer:
+    def send(self, body: bytes, /, **headers: str) -> Answer:
         """Send a message to /mcp."""
         return self.ask("POST", "/mcp", body, **HEADERS, **headers)
 
