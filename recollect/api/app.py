@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -17,7 +16,6 @@ from recollect.api.operation import Operation
 from recollect.api.paths import RawPaths
 from recollect.api.route import Door, Reach, StrictRoute
 from recollect.identity.authenticator import Authenticator
-from recollect.models.errors import Forbidden, Unauthenticated
 
 OPERATIONS: tuple[Operation, ...] = (
     *conversations.OPERATIONS,
@@ -34,14 +32,14 @@ def create_api(
     reach: Reach,
     authenticator: Authenticator,
     *,
-    challenge: Callable[[Unauthenticated | Forbidden], str] | None = None,
+    metadata_url: str | None = None,
     max_body: int = MAX_BODY,
 ) -> FastAPI:
     """The ASGI application that answers below `/api/`.
 
     reach:          gives a user's history.
     authenticator:  tells who holds a token.
-    challenge:      gives the WWW-Authenticate header of a 401 or 403.
+    metadata_url:   where a client without a token learns who gives them out; None: nowhere.
     max_body:       largest request in bytes.
     """
     app = FastAPI(
@@ -53,7 +51,7 @@ def create_api(
         # FastAPI's own spans carry the query, in which there are titles and metadata.
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
-    app.state.door = Door(reach, authenticator, challenge or plain_challenge, max_body)
+    app.state.door = Door(reach, authenticator, metadata_url, max_body)
     app.router.route_class = StrictRoute
     for operation in OPERATIONS:
         app.router.add_api_route(
@@ -69,13 +67,6 @@ def create_api(
     app.add_middleware(RawPaths)
     app.openapi = cache(lambda: document(app))
     return app
-
-
-def plain_challenge(error: Unauthenticated | Forbidden) -> str:
-    """The header for clients that know where tokens come from."""
-    if isinstance(error, Forbidden):
-        return f'Bearer error="insufficient_scope", scope="{" ".join(error.scopes)}"'
-    return "Bearer"
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from recollect.api.answer import Answer
 from recollect.api.strict_json import MAX_NAME_CHARS, Malformed
+from recollect.identity.authorization import challenge
 from recollect.models.as_json import JsonObject, message_fields, message_without_content
 from recollect.models.errors import (
     AlreadyExists,
@@ -78,17 +79,23 @@ HTTP_KINDS: dict[int, Kind] = {
 }
 """What HTTP itself refuses, by status."""
 
+_NEXT = {
+    404: "/api/openapi.json lists every address; encode ids, their slashes included",
+    405: "The header Allow names the methods that it takes",
+}
+
 DEFECT = Kind("internal", 500, "Recollect failed")
 
 # The verbs' names of what is a header here.
 _HEADERS = {"key": "Idempotency-Key", "expected_head": "If-Match"}
 
 
-def of_error(error: RecollectError, *, in_path: bool, challenge: str) -> Answer:
+def of_error(error: RecollectError, *, in_path: bool, sent: bool, metadata_url: str | None) -> Answer:
     """The answer to an error that was foreseen.
 
-    in_path:    the address names the conversation, which the verbs call `id`.
-    challenge:  the WWW-Authenticate header for those that concern the token.
+    in_path:       the address names the conversation, which the verbs call `id`.
+    sent:          there was a token.
+    metadata_url:  where a client without one learns who gives them out.
     """
     kind = kind_of(type(error))
     argument, detail = _named(error, in_path)
@@ -99,7 +106,7 @@ def of_error(error: RecollectError, *, in_path: bool, challenge: str) -> Answer:
         headers["ETag"] = f'"{error.head}"'
         detail = _how_to_go_on(error)
     elif isinstance(error, (Unauthenticated, Forbidden)):
-        headers["WWW-Authenticate"] = challenge
+        headers["WWW-Authenticate"] = challenge(error, metadata_url, sent=sent)
         more |= {"scopes": list(error.scopes)} if isinstance(error, Forbidden) else {}
     elif isinstance(error, Unavailable) and not isinstance(error, OutcomeUnknown):
         headers["Retry-After"] = str(RETRY_AFTER)
@@ -119,7 +126,7 @@ def of_http(error: HTTPException) -> Answer:
     """The answer to what no route takes."""
     known = HTTP_KINDS.get(error.status_code)
     kind = known or Kind("http", error.status_code, HTTPStatus(error.status_code).phrase)
-    detail = kind.title if error.detail == HTTPStatus(error.status_code).phrase else error.detail
+    detail = _NEXT.get(error.status_code, error.detail)
     return _answer(kind, f"{detail}.", dict(error.headers or {}), {})
 
 

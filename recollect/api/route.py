@@ -22,8 +22,9 @@ from recollect.api.operation import BEARER
 from recollect.api.strict_json import parse, shown
 from recollect.history.history import History
 from recollect.identity.authenticator import Authenticator
+from recollect.identity.authorization import bearer_token
 from recollect.identity.caller import Caller
-from recollect.models.errors import Forbidden, InvalidArgument, NotFound, RecollectError, Unauthenticated
+from recollect.models.errors import InvalidArgument, NotFound, RecollectError
 
 logger = logging.getLogger(__name__)
 
@@ -43,13 +44,13 @@ class Door:
 
     reach:          gives a user's history.
     authenticator:  tells who holds a token.
-    challenge:      gives the WWW-Authenticate header for an error that concerns the token.
+    metadata_url:   where a client without a token learns who gives them out; None: nowhere.
     max_body:       largest request in bytes.
     """
 
     reach: Reach
     authenticator: Authenticator
-    challenge: Callable[[Unauthenticated | Forbidden], str]
+    metadata_url: str | None
     max_body: int
 
 
@@ -77,6 +78,8 @@ class StrictRoute(APIRoute):
         async def handle(request: Request) -> Response:
             door: Door = request.app.state.door
             strict = StrictRequest(request.scope, request.receive)
+            # For whoever measures: the route, never what its address was.
+            request.scope.get("recollect.seen", {})["route"] = self.path_format
             try:
                 await self._admit(strict, door, scopes)
                 self._check_names(strict)
@@ -85,10 +88,12 @@ class StrictRoute(APIRoute):
                     strict.parsed = parse(strict.sent)
                 return await run(strict)
             except RecollectError as error:
-                in_path = "conversation_id" in request.path_params
-                about_token = isinstance(error, (Unauthenticated, Forbidden))
-                challenge = door.challenge(error) if about_token else ""
-                return problems.of_error(error, in_path=in_path, challenge=challenge)
+                return problems.of_error(
+                    error,
+                    in_path="conversation_id" in request.path_params,
+                    sent="authorization" in request.headers,
+                    metadata_url=door.metadata_url,
+                )
             except RequestValidationError as error:
                 return problems.of_arguments(error)
             except HTTPException as error:
@@ -104,7 +109,7 @@ class StrictRoute(APIRoute):
 
         Raises: Unauthenticated, NotFound, Forbidden, Unavailable.
         """
-        request.caller = caller = await door.authenticator.authenticate(_token(request))
+        request.caller = caller = await door.authenticator.authenticate(bearer_token(request.headers))
         if request.path_params["user_id"] not in (ME, caller.user_id):
             raise NotFound(f"user_id: there is no such user for this token; {ME!r} stands for its own")
         caller.require(*scopes)
@@ -126,16 +131,6 @@ class StrictRoute(APIRoute):
                 raise InvalidArgument(name.title(), "cannot be kept here: it is for appends; leave it out")
             if len(values) > 1:
                 raise InvalidArgument(name.title(), "is given more than once")
-
-
-def _token(request: Request) -> str | None:
-    """What stands after `Bearer`; None without it. Nothing else is a token, least of all a part of
-    the address, which everybody logs."""
-    values = request.headers.getlist("authorization")
-    if len(values) != 1:
-        return None
-    scheme, _, token = values[0].partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
 
 
 async def _read(request: Request, limit: int) -> bytes:

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
+from recollect.models.errors import RecollectError
 from recollect.settings import Settings
 
 if TYPE_CHECKING:
@@ -66,12 +67,20 @@ class LazyBackend:
         self._task: asyncio.Task[None] | None = None
 
     async def history(self, user_id: str) -> History:
+        return (await self.store()).for_user(user_id)
+
+    async def store(self) -> Recollect:
+        """The store itself. Raises: RecollectError when it cannot be opened."""
         if not self._ready.done():
             task = self._start(0)
             await asyncio.wait((self._ready, task), return_when=asyncio.FIRST_COMPLETED)
             if not self._ready.done():
                 task.result()  # raises what the opening raised
-        return self._ready.result().for_user(user_id)
+        return self._ready.result()
+
+    def opened(self) -> Recollect | None:
+        """The store if it is open already."""
+        return self._ready.result() if self._ready.done() and not self._ready.cancelled() else None
 
     def warm(self) -> None:
         self._start(WARM_UP_DELAY)
@@ -100,7 +109,9 @@ class LazyBackend:
 
 def _log_failure(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
-        logger.warning("the store could not be opened: %s: %s", type(error).__name__, error)
+        # The text of any other error may hold an address.
+        told = str(error) if isinstance(error, RecollectError) else "see `recollect doctor`"
+        logger.warning("the store could not be opened: %s: %s", type(error).__name__, told)
 
 
 @asynccontextmanager

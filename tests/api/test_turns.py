@@ -122,7 +122,7 @@ async def test_a_summary_stands_in_front_of_what_fits(api: httpx2.AsyncClient, t
 
 
 async def test_a_provider_s_messages_are_taken_in_its_own_format(api: httpx2.AsyncClient, talk: str) -> None:
-    payload = {
+    payload: dict[str, Any] = {
         "system": "Be brief.",
         "messages": [
             {"role": "user", "content": "look"},

@@ -13,17 +13,12 @@ from contextlib import contextmanager
 
 import anyio
 import uvicorn
-from starlette.applications import Starlette
 
-from recollect.identity.authenticator import TokenAuthenticator
-from recollect.identity.issuers import Issuers
 from recollect.mcp_server.address import Address, is_loopback
-from recollect.mcp_server.app import create_server
-from recollect.mcp_server.backend import LazyBackend, lazy_backend
-from recollect.mcp_server.bearer import current_caller, permitted
+from recollect.mcp_server.backend import lazy_backend
 from recollect.mcp_server.ending import Ending
-from recollect.mcp_server.http import create_http_app
 from recollect.models.errors import InvalidArgument, NotReady
+from recollect.serving.app import create_app, takes_tokens
 from recollect.settings import Settings
 
 MARGIN = 2.0
@@ -72,23 +67,6 @@ async def serve(settings: Settings, host: str, port: int, listening: Callable[[s
                 # As uvicorn's own handler: SSE streams, which have no end, are told through it too.
                 http.handle_exit(signal.SIGTERM, None)
     return ending.code
-
-
-def create_app(settings: Settings, backend: LazyBackend, address: Address) -> Starlette:
-    """The application: for the users of the issuers' tokens, or without issuers for the one user."""
-    if not takes_tokens(settings):
-        return create_http_app(create_server(backend, identity=lambda: settings.user_id), address)
-    return create_http_app(
-        create_server(backend, identity=lambda: current_caller().user_id, middleware=[permitted]),
-        address,
-        authenticator=TokenAuthenticator(Issuers(settings.issuers, address.resources())),
-        authorization_servers=[issuer.issuer for issuer in settings.issuers if issuer.secret is None],
-    )
-
-
-def takes_tokens(settings: Settings) -> bool:
-    """Whether each request needs a token; otherwise there is one user."""
-    return bool(settings.issuers)
 
 
 class _Server(uvicorn.Server):

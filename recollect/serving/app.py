@@ -1,0 +1,80 @@
+"""What `recollect serve` serves, put together: /mcp and /sse, /api, /healthz, /readyz, /metrics."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from starlette.routing import BaseRoute, Mount
+from starlette.types import ASGIApp
+
+from recollect.identity.authenticator import Authenticator, TokenAuthenticator
+from recollect.identity.issuers import Issuers
+from recollect.identity.one_user import OneUser
+from recollect.mcp_server.address import API_PATH, Address
+from recollect.mcp_server.app import create_server
+from recollect.mcp_server.backend import LazyBackend
+from recollect.mcp_server.bearer import current_caller, permitted
+from recollect.mcp_server.http import create_http_app
+from recollect.serving.health import health_routes
+from recollect.serving.observed import Observed
+from recollect.settings import Settings
+
+
+def create_app(settings: Settings, backend: LazyBackend, address: Address) -> ASGIApp:
+    """The application: for the users of the issuers' tokens, or without issuers for the one user."""
+    tokens = _authenticator(settings, address)
+    metrics = None
+    if has_extra() and settings.metrics:
+        # Imported here, since it is not there without the extra.
+        from recollect.serving.metrics import Metrics
+
+        metrics = Metrics(backend.opened)
+    server = create_server(
+        backend,
+        identity=(lambda: settings.user_id) if tokens is None else (lambda: current_caller().user_id),
+        middleware=[
+            *([] if metrics is None else [metrics.time_tools]),
+            *([] if tokens is None else [permitted]),
+        ],
+    )
+    beside: list[BaseRoute] = [*health_routes(backend), *([] if metrics is None else [metrics.route()])]
+    if has_extra():
+        beside.append(_rest(settings, backend, address, tokens))
+    app = create_http_app(
+        server,
+        address,
+        authenticator=tokens,
+        authorization_servers=[issuer.issuer for issuer in settings.issuers if issuer.secret is None],
+        beside=beside,
+    )
+    return Observed(app, None if metrics is None else metrics.request)
+
+
+def takes_tokens(settings: Settings) -> bool:
+    """Whether each request needs a token; otherwise there is one user."""
+    return bool(settings.issuers)
+
+
+def has_extra() -> bool:
+    """Whether `recollect[server]` is installed, without which there is neither REST nor metrics."""
+    return all(find_spec(name) is not None for name in ("fastapi", "prometheus_client"))
+
+
+def _authenticator(settings: Settings, address: Address) -> Authenticator | None:
+    if not takes_tokens(settings):
+        return None
+    return TokenAuthenticator(Issuers(settings.issuers, address.resources()))
+
+
+def _rest(
+    settings: Settings, backend: LazyBackend, address: Address, tokens: Authenticator | None
+) -> BaseRoute:
+    """The API takes whatever no other route takes, so that this too is answered with a problem."""
+    from recollect.api.app import create_api  # imported here: it is not there without the extra
+
+    api = create_api(
+        backend.history,
+        tokens or OneUser(settings.user_id),
+        metadata_url=None if tokens is None else address.metadata_url(API_PATH),
+    )
+    return Mount("", app=api)
