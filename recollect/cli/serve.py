@@ -26,8 +26,8 @@ def command(
 ) -> None:
     """Serve MCP over HTTP: Streamable HTTP at /mcp, SSE at /sse.
 
-    With RECOLLECT_ISSUERS it serves everybody who has a token. Without, it serves one user, on
-    this machine's own addresses only. Ctrl-C ends it.
+    With RECOLLECT_ISSUERS or RECOLLECT_ACCESS_TOKENS it serves everybody who has a token.
+    Without them it serves one user, on this machine's own addresses only. Ctrl-C ends it.
     """
     settings = Settings()
     log_to_stderr(settings.log_level)

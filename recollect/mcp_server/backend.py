@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from recollect.settings import Settings
 
 if TYPE_CHECKING:
+    from recollect.db.database import Database
     from recollect.history.history import History
     from recollect.history.store import Recollect
 else:
@@ -66,12 +67,11 @@ class LazyBackend:
         self._task: asyncio.Task[None] | None = None
 
     async def history(self, user_id: str) -> History:
-        if not self._ready.done():
-            task = self._start(0)
-            await asyncio.wait((self._ready, task), return_when=asyncio.FIRST_COMPLETED)
-            if not self._ready.done():
-                task.result()  # raises what the opening raised
-        return self._ready.result().for_user(user_id)
+        return (await self._store()).for_user(user_id)
+
+    async def database(self) -> Database:
+        """The database of the store. Raises: RecollectError when it cannot be opened."""
+        return (await self._store()).database
 
     def warm(self) -> None:
         self._start(WARM_UP_DELAY)
@@ -84,6 +84,14 @@ class LazyBackend:
         if not self._ready.done():
             self._task.cancel()
         await asyncio.wait((self._task,))
+
+    async def _store(self) -> Recollect:
+        if not self._ready.done():
+            task = self._start(0)
+            await asyncio.wait((self._ready, task), return_when=asyncio.FIRST_COMPLETED)
+            if not self._ready.done():
+                task.result()  # raises what the opening raised
+        return self._ready.result()
 
     def _start(self, delay: float) -> asyncio.Task[None]:
         if self._task is None or (self._task.done() and not self._ready.done()):

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from recollect.identity.caller import READ, WRITE
-from recollect.models.errors import Forbidden, Unauthenticated, Unavailable
+from recollect.models.errors import Forbidden, NotReady, Unauthenticated, Unavailable
 
 BASIC_SCOPES = (READ, WRITE)
 """What a client should ask for first. `history:erase` is asked for when something is to be erased."""
@@ -30,9 +30,11 @@ def forbidden(error: Forbidden, metadata_url: str) -> Response:
     return _refused(403, "insufficient_scope", str(error), error.scopes, metadata_url)
 
 
-def unavailable(error: Unavailable) -> Response:
-    """503: nobody can tell right now whether the token is good."""
-    content = {"error": "temporarily_unavailable", "error_description": str(error)}
+def unavailable(error: Unavailable | NotReady) -> Response:
+    """503: nobody can tell right now whether the token is good. What an operator has to do about it
+    stands in the log, not here."""
+    text = str(error) if isinstance(error, Unavailable) else "the server is not ready; its log says why"
+    content = {"error": "temporarily_unavailable", "error_description": text}
     return JSONResponse(content, 503, {"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 

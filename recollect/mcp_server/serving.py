@@ -1,7 +1,7 @@
 """The process of `recollect serve`: from settings to a server that listens, and its end.
 
-Without issuers there are no tokens: whoever can connect is the one user, so only addresses that
-nobody else can reach are served.
+Without tokens whoever can connect is the one user, so only addresses that nobody else can reach
+are served.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import anyio
 import uvicorn
 from starlette.applications import Starlette
 
+from recollect.identity.access_tokens import AccessTokens
 from recollect.identity.authenticator import TokenAuthenticator
 from recollect.identity.issuers import Issuers
 from recollect.mcp_server.address import Address, is_loopback
@@ -81,14 +82,20 @@ def create_app(settings: Settings, backend: LazyBackend, address: Address) -> St
     return create_http_app(
         create_server(backend, identity=lambda: current_caller().user_id, middleware=[permitted]),
         address,
-        authenticator=TokenAuthenticator(Issuers(settings.issuers, address.resources())),
+        authenticator=create_authenticator(settings, backend, address),
         authorization_servers=[issuer.issuer for issuer in settings.issuers if issuer.secret is None],
     )
 
 
+def create_authenticator(settings: Settings, backend: LazyBackend, address: Address) -> TokenAuthenticator:
+    """Who accepts the tokens that the settings allow."""
+    tokens = AccessTokens(backend.database) if settings.access_tokens else None
+    return TokenAuthenticator(Issuers(settings.issuers, address.resources()), tokens)
+
+
 def takes_tokens(settings: Settings) -> bool:
     """Whether each request needs a token; otherwise there is one user."""
-    return bool(settings.issuers)
+    return bool(settings.issuers) or settings.access_tokens
 
 
 class _Server(uvicorn.Server):
@@ -105,8 +112,8 @@ def _bound(settings: Settings, host: str, port: int) -> Generator[socket.socket]
         raise InvalidArgument(
             "host",
             "must be of this machine alone (127.0.0.1, ::1 or localhost) while there are no tokens, since "
-            "everybody who could connect would see and change every conversation; RECOLLECT_ISSUERS says "
-            "whose tokens to accept",
+            "everybody who could connect would see and change every conversation; RECOLLECT_ISSUERS or "
+            "RECOLLECT_ACCESS_TOKENS says whose tokens to accept",
         )
     Address.of(settings, host, port)  # what is wrong with it is said before anything is opened
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
