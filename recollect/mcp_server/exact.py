@@ -11,7 +11,7 @@ from typing import Any
 
 from recollect.mcp_server.answer import compact_json, without_nulls
 from recollect.mcp_server.render import MAX_CHARS, more
-from recollect.models.message import ContextWindow, Message, MessagePage
+from recollect.models.message import ContextWindow, Message, MessagePage, Turn
 
 
 def fields_of(message: Message) -> dict[str, Any]:
@@ -76,17 +76,38 @@ def slice_of(message: Message, offset: int, limit: int) -> str:
 
 def window(window: ContextWindow) -> str:
     """What changes with every turn comes after the messages, so that prompt caches stay warm."""
+    return compact_json(_window_fields(window))
+
+
+def turn(turn: Turn) -> str:
+    """The window, and what the call stored."""
+    appended = turn.appended
     return compact_json(
-        without_nulls(
-            messages=window.messages,
-            system=window.system,
-            conversation_id=window.conversation_id,
-            head=window.head,
-            tokens=window.tokens,
-            first_seq=window.first_seq,
-            last_seq=window.last_seq,
-            omitted=window.omitted,
-            repairs=window.repairs or None,
-            lost=window.lost or None,
+        _window_fields(turn.context)
+        | without_nulls(
+            stored=[appended.first_seq, appended.last_seq],
+            created=turn.created or None,
+            replayed=appended.replayed or None,
+            added=turn.added,
         )
+    )
+
+
+def _window_fields(window: ContextWindow) -> dict[str, Any]:
+    return without_nulls(
+        messages=window.messages,
+        system=window.system,
+        conversation_id=window.conversation_id,
+        head=window.head,
+        current_head=window.current_head if window.current_head != window.head else None,
+        tokens=window.tokens,
+        first_seq=window.first_seq,
+        last_seq=window.last_seq,
+        omitted=window.omitted,
+        outside_upto=window.outside_upto or None,
+        tokens_outside=window.tokens_outside or None,
+        summary_upto=window.summary_upto or None,
+        repairs=window.repairs or None,
+        lost=window.lost or None,
+        receipt=window.receipt,
     )

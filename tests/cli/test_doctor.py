@@ -99,8 +99,8 @@ def test_json_says_the_same(recollect: Recollect, url: str) -> None:
         ("DROP POLICY own_rows ON recollect.message", "policies", "missing: own_rows on message"),
         ("DROP POLICY search_rows ON recollect.message", "policies", "missing: search_rows on message"),
         ("CREATE POLICY all_rows ON recollect.message USING (true)", "policies", "not Recollect's"),
-        ("DROP FUNCTION recollect.window_v1", "functions", "missing: window_v1"),
-        ("ALTER FUNCTION recollect.append_v1 OWNER TO recollect", "functions", "do not run as recollect_app"),
+        ("DROP FUNCTION recollect.window_v2", "functions", "missing: window_v2"),
+        ("ALTER FUNCTION recollect.append_v2 OWNER TO recollect", "functions", "do not run as recollect_app"),
         ("REVOKE SELECT ON recollect.message FROM recollect_app", "isolation", "could not be tried"),
         *(
             (f"ALTER POLICY own_rows ON recollect.{table} USING (true)", "isolation", f"rows of {table}")
