@@ -89,6 +89,10 @@ class Settings(BaseSettings):
         tuple[IssuerSettings, ...],
         Field(description="Whose tokens (JWTs) `recollect serve` accepts, as JSON; see docs/identity.md."),
     ] = ()
+    access_tokens: Annotated[
+        bool,
+        Field(description="Whether `recollect serve` accepts tokens that `recollect token create` made."),
+    ] = False
     public_url: Annotated[
         str | None,
         Field(

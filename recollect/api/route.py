@@ -24,7 +24,7 @@ from recollect.history.history import History
 from recollect.identity.authenticator import Authenticator
 from recollect.identity.authorization import bearer_token
 from recollect.identity.caller import Caller
-from recollect.models.errors import InvalidArgument, NotFound, RecollectError
+from recollect.models.errors import InvalidArgument, NotFound, NotReady, RecollectError
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +58,7 @@ class StrictRequest(Request):
     """A request whose body was read already, and whose caller is known."""
 
     caller: Caller
+    admitted: bool = False
     sent: bytes = b""
     parsed: Any = None
 
@@ -88,6 +89,9 @@ class StrictRoute(APIRoute):
                     strict.parsed = parse(strict.sent)
                 return await run(strict)
             except RecollectError as error:
+                if isinstance(error, NotReady):
+                    logger.warning("not ready: %s", error)
+                    error = error if strict.admitted else NotReady("The server is not ready; its log says why")
                 return problems.of_error(
                     error,
                     in_path="conversation_id" in request.path_params,
@@ -113,6 +117,7 @@ class StrictRoute(APIRoute):
         if request.path_params["user_id"] not in (ME, caller.user_id):
             raise NotFound(f"user_id: there is no such user for this token; {ME!r} stands for its own")
         caller.require(*scopes)
+        request.admitted = True
 
     def _check_names(self, request: Request) -> None:
         """Refuse what this route does not know, and what is said twice. Raises: InvalidArgument."""

@@ -31,8 +31,8 @@ def command(
 ) -> None:
     """Serve MCP and REST over HTTP: Streamable HTTP at /mcp, SSE at /sse, REST below /api/.
 
-    With RECOLLECT_ISSUERS it serves everybody who has a token. Without, it serves one user, on
-    this machine's own addresses only. Ctrl-C ends it.
+    With RECOLLECT_ISSUERS or RECOLLECT_ACCESS_TOKENS it serves everybody who has a token.
+    Without them it serves one user, on this machine's own addresses only. Ctrl-C ends it.
     """
     settings = Settings()
     log_as(settings.log_format, settings.log_level)

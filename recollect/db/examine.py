@@ -37,6 +37,10 @@ _INTRUSIONS = {
         "INSERT INTO recollect.summary (user_id, conversation_id, upto_seq, token_count, content) "
         "VALUES ($1, $1, 1, 0, '')"
     ),
+    "access_token": (
+        "INSERT INTO recollect.access_token (user_id, name, hash, scopes, expires_at) "
+        "VALUES ($1, 'intrusion', sha256(''), ARRAY['history:read'], now())"
+    ),
 }
 
 
@@ -213,7 +217,9 @@ async def _isolation(connection: BareConnection) -> Check:
                     return Check("isolation", "failed", f"rows of {table} can be seen {who}", _STOP)
                 if not await _refused(connection, _INTRUSIONS[table], writer):
                     return Check("isolation", "failed", f"one user can write another's {table}", _STOP)
-        if await connection.fetch("SELECT FROM recollect.window_v1($1, $2, 1, 1)", reader, writer):
+        if await connection.fetch(
+            "SELECT FROM recollect.messages_v1($1, $2, 0, 9, 9, true, NULL)", reader, writer
+        ):
             return Check("isolation", "failed", "a function shows another user's conversation", _STOP)
     except asyncpg.PostgresError as error:
         fix = f"The rights of {APP_ROLE} are not those that the migration gave; see docs/migrations.md."

@@ -43,6 +43,11 @@ class Recollect:
         async with connect(chosen) as db:
             yield cls(db, chosen)
 
+    @property
+    def database(self) -> Database:
+        """The database beneath, for what is nobody's history, such as tokens."""
+        return self._db
+
     def for_user(self, user_id: str) -> History:
         """The history of one user. The id is yours: any text of 1 to 255 characters.
 

@@ -17,6 +17,7 @@ from recollect.models.errors import RecollectError
 from recollect.settings import Settings
 
 if TYPE_CHECKING:
+    from recollect.db.database import Database
     from recollect.history.history import History
     from recollect.history.store import Recollect
 else:
@@ -77,6 +78,10 @@ class LazyBackend:
             if not self._ready.done():
                 task.result()  # raises what the opening raised
         return self._ready.result()
+
+    async def database(self) -> Database:
+        """The database of the store. Raises: RecollectError when it cannot be opened."""
+        return (await self.store()).database
 
     def opened(self) -> Recollect | None:
         """The store if it is open already."""

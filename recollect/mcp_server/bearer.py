@@ -7,6 +7,7 @@ here for that is a first glance; the second look is the one that counts.
 
 from __future__ import annotations
 
+import logging
 from contextvars import ContextVar
 from typing import Any, cast
 
@@ -26,7 +27,9 @@ from recollect.identity.caller import Caller
 from recollect.mcp_server import challenge
 from recollect.mcp_server.body import TooLarge, read_again, read_body
 from recollect.mcp_server.scopes import depends_on_arguments, needed
-from recollect.models.errors import Forbidden, Unauthenticated, Unavailable
+from recollect.models.errors import Forbidden, NotReady, Unauthenticated, Unavailable
+
+logger = logging.getLogger(__name__)
 
 _caller: ContextVar[Caller] = ContextVar("caller")
 
@@ -71,7 +74,8 @@ class Bearer:
             refusal = challenge.unauthenticated(error, self._metadata_url, sent=sent)
         except Forbidden as error:
             refusal = challenge.forbidden(error, self._metadata_url)
-        except Unavailable as error:
+        except (Unavailable, NotReady) as error:
+            logger.warning("a token could not be checked: %s", error)
             refusal = challenge.unavailable(error)
         except ClientDisconnect:
             return

@@ -9,7 +9,7 @@ from __future__ import annotations
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from recollect.identity.authorization import challenge
-from recollect.models.errors import Forbidden, Unauthenticated, Unavailable
+from recollect.models.errors import Forbidden, NotReady, Unauthenticated, Unavailable
 
 RETRY_AFTER_SECONDS = 5
 
@@ -25,9 +25,11 @@ def forbidden(error: Forbidden, metadata_url: str) -> Response:
     return _refused(403, "insufficient_scope", str(error), challenge(error, metadata_url, sent=True))
 
 
-def unavailable(error: Unavailable) -> Response:
-    """503: nobody can tell right now whether the token is good."""
-    content = {"error": "temporarily_unavailable", "error_description": str(error)}
+def unavailable(error: Unavailable | NotReady) -> Response:
+    """503: nobody can tell right now whether the token is good. What an operator has to do about it
+    stands in the log, not here."""
+    text = str(error) if isinstance(error, Unavailable) else "the server is not ready; its log says why"
+    content = {"error": "temporarily_unavailable", "error_description": text}
     return JSONResponse(content, 503, {"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 

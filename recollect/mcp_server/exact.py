@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from recollect.mcp_server.render import MAX_CHARS, more
 from recollect.models.as_json import compact_json, message_fields, window_fields, without_nulls
-from recollect.models.message import ContextWindow, Message, MessagePage
+from recollect.models.message import ContextWindow, Message, MessagePage, Turn
 
 
 def message(message: Message) -> str:
@@ -60,3 +60,17 @@ def slice_of(message: Message, offset: int, limit: int) -> str:
 def window(window: ContextWindow) -> str:
     """A context in a provider's format."""
     return compact_json(window_fields(window))
+
+
+def turn(turn: Turn) -> str:
+    """The window, and what the call stored."""
+    appended = turn.appended
+    return compact_json(
+        window_fields(turn.context)
+        | without_nulls(
+            stored=[appended.first_seq, appended.last_seq],
+            created=turn.created or None,
+            replayed=appended.replayed or None,
+            added=turn.added,
+        )
+    )

@@ -11,6 +11,7 @@ import json
 from typing import Any, cast
 
 from recollect.history.incoming import message_from_json
+from recollect.history.payloads import PayloadFormat, messages_from
 from recollect.models.errors import InvalidArgument
 from recollect.models.message import NewMessage
 
@@ -32,15 +33,15 @@ def new_message(fields: dict[str, Any]) -> NewMessage:
         raise InvalidArgument(error.argument.removeprefix("message."), error.problem) from error
 
 
-def new_messages(value: object) -> list[NewMessage]:
+def new_messages(value: object, format: PayloadFormat = "auto") -> list[NewMessage]:
     """The messages of a call; the list or its elements may be strings of JSON. Raises: InvalidArgument."""
     parsed = _parsed("messages", value)
-    if not isinstance(parsed, list):
-        raise InvalidArgument("messages", 'must be a list such as [{"role": "user", "content": "…"}]')
-    return [
-        message_from_json(_parsed(f"messages[{index}]", element), f"messages[{index}]")
-        for index, element in enumerate(cast("list[object]", parsed))
-    ]
+    if isinstance(parsed, list):
+        parsed = [
+            _parsed(f"messages[{index}]", element)
+            for index, element in enumerate(cast("list[object]", parsed))
+        ]
+    return messages_from(parsed, format)
 
 
 def _parsed(argument: str, value: object) -> object:

@@ -66,9 +66,9 @@ def window_fields(window: ContextWindow) -> JsonObject:
         outside_upto=window.outside_upto or None,
         tokens_outside=window.tokens_outside or None,
         summary_upto=window.summary_upto or None,
-        receipt=window.receipt,
         repairs=window.repairs or None,
         lost=window.lost or None,
+        receipt=window.receipt,
     )
 
 

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp
 
+from recollect.identity.access_tokens import AccessTokens
 from recollect.identity.authenticator import Authenticator, TokenAuthenticator
 from recollect.identity.issuers import Issuers
 from recollect.identity.one_user import OneUser
@@ -22,7 +23,7 @@ from recollect.settings import Settings
 
 def create_app(settings: Settings, backend: LazyBackend, address: Address) -> ASGIApp:
     """The application: for the users of the issuers' tokens, or without issuers for the one user."""
-    tokens = _authenticator(settings, address)
+    tokens = _authenticator(settings, backend, address)
     metrics = None
     if has_extra() and settings.metrics:
         # Imported here, since it is not there without the extra.
@@ -52,7 +53,7 @@ def create_app(settings: Settings, backend: LazyBackend, address: Address) -> AS
 
 def takes_tokens(settings: Settings) -> bool:
     """Whether each request needs a token; otherwise there is one user."""
-    return bool(settings.issuers)
+    return bool(settings.issuers) or settings.access_tokens
 
 
 def has_extra() -> bool:
@@ -60,10 +61,11 @@ def has_extra() -> bool:
     return all(find_spec(name) is not None for name in ("fastapi", "prometheus_client"))
 
 
-def _authenticator(settings: Settings, address: Address) -> Authenticator | None:
+def _authenticator(settings: Settings, backend: LazyBackend, address: Address) -> Authenticator | None:
     if not takes_tokens(settings):
         return None
-    return TokenAuthenticator(Issuers(settings.issuers, address.resources()))
+    tokens = AccessTokens(backend.database) if settings.access_tokens else None
+    return TokenAuthenticator(Issuers(settings.issuers, address.resources()), tokens)
 
 
 def _rest(

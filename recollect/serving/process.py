@@ -1,7 +1,7 @@
 """The process of `recollect serve`: from settings to a server that listens, and its end.
 
-Without issuers there are no tokens: whoever can connect is the one user, so only addresses that
-nobody else can reach are served.
+Without tokens whoever can connect is the one user, so only addresses that nobody else can reach
+are served.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ def _bound(settings: Settings, host: str, port: int) -> Generator[socket.socket]
         raise InvalidArgument(
             "host",
             "must be of this machine alone (127.0.0.1, ::1 or localhost) while there are no tokens, since "
-            "everybody who could connect would see and change every conversation; RECOLLECT_ISSUERS says "
-            "whose tokens to accept",
+            "everybody who could connect would see and change every conversation; RECOLLECT_ISSUERS or "
+            "RECOLLECT_ACCESS_TOKENS says whose tokens to accept",
         )
     Address.of(settings, host, port)  # what is wrong with it is said before anything is opened
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -61,7 +61,7 @@ async def test_a_stored_text_cannot_close_the_fence_or_pose_as_a_message(
         assert len([line for line in lines if line.lstrip().startswith("<conversation ")]) == 1
         ends = [place for place, line in enumerate(lines) if line.lstrip().startswith("</conversation")]
         assert len(ends) == 1, repr(line_break)
-        outside = lines[ends[0] + 1 :]
+        outside = [line.partition(" Receipt: ")[0] for line in lines[ends[0] + 1 :]]  # hashes, of any digits
         assert not [line for line in outside if "99" in line or "maintenance" in line or "Ignore" in line]
         headers = [line for line in lines if line.lstrip().startswith("[#")]
         assert len(headers) == (1 if reader == "read_message" else len(messages)), repr(line_break)

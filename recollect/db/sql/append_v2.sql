@@ -99,7 +99,7 @@ BEGIN
       AND c.linear AND c.deleted_at IS NULL
       AND (p_expected_head IS NULL OR c.head_seq = p_expected_head)
       AND (p_after IS NULL OR c.head_seq = p_after)
-    RETURNING c.last_seq, c.head_tokens - added INTO last_seq, parent_tokens;
+    RETURNING c.last_seq, greatest(c.head_tokens - added, 0) INTO last_seq, parent_tokens;
 
     IF FOUND THEN
         first_seq := last_seq - n + 1;

@@ -12,6 +12,7 @@ from recollect.mcp_server.backend import History
 from recollect.mcp_server.given import json_object, new_message
 from recollect.mcp_server.strict_tool import ADDS, Definition
 from recollect.mcp_server.tools.parameters import (
+    AfterSeq,
     Content,
     ConversationId,
     ExpectedHead,
@@ -41,6 +42,7 @@ async def append_message(
     key: Key = None,
     expected_head: ExpectedHead = None,
     on_conflict: OnConflict = "reject",
+    after_seq: AfterSeq = None,
 ) -> CallToolResult:
     """Store one message at the end of a conversation, such as what the user just said, before you
     answer. At most 10 MB. Returns {conversation_id, first_seq, last_seq, head}; seq counts
@@ -58,6 +60,7 @@ async def append_message(
             key=key,
             expected_head=expected_head,
             on_conflict=on_conflict,
+            after_seq=after_seq,
         )
     except InvalidArgument as error:  # named as in a list of messages, which this call has not
         raise InvalidArgument(error.argument.removeprefix("messages[0]."), error.problem) from error

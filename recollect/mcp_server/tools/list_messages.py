@@ -34,10 +34,15 @@ async def list_messages(
     format: Annotated[
         Literal["text", "json"], Field(description="json: exact content, nothing cut.")
     ] = "text",
+    branches: Annotated[
+        bool, Field(description="true: instead, where it went several ways (with after: after that message).")
+    ] = False,
 ) -> str:
     """Page through a conversation's log; default: its newest messages. For your own next turn use
     load_context instead. One answer holds at most about 9,000 tokens and says which call shows
     the rest."""
+    if branches:
+        return render.branches(conversation_id, await history.branches(conversation_id, at_seq=after))
     cut_at = CONCISE_CHARS if detail == "concise" else FULL_CHARS
     page = await history.list_messages(
         conversation_id,

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, WithJsonSchema
 
+from recollect.history.formats import Format
+
 ConversationId = Annotated[str, Field(description="As given by create_conversation.")]
 
 Key = Annotated[
@@ -20,6 +22,20 @@ ExpectedHead = Annotated[
 
 OnConflict = Annotated[
     Literal["reject", "branch"], Field(description="branch: store under expected_head although it moved.")
+]
+
+AfterSeq = Annotated[
+    int | None,
+    Field(
+        ge=0,
+        description="Store under this message, not the head (an edit, another answer); the head moves there.",
+    ),
+]
+
+MaxTokens = Annotated[int, Field(ge=100, le=100_000, description="Budget, instructions included.")]
+
+OutputFormat = Annotated[
+    Format, Field(description="text for you; the others are JSON for programs: a provider's messages.")
 ]
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
@@ -40,14 +56,8 @@ Messages = Annotated[
                 "type": "object",
                 "properties": {
                     "role": {"enum": ["system", "developer", "user", "assistant", "tool"]},
-                    "content": _PARTS,
-                    "author": {"type": "string"},
-                    "metadata": {"type": "object"},
-                    "token_count": {"type": "integer"},
-                    "occurred_at": {"type": "string", "description": "ISO 8601 with zone"},
+                    "content": {},
                 },
-                "required": ["role", "content"],
-                "additionalProperties": False,
             },
         }
     ),

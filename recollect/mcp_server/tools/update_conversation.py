@@ -22,10 +22,13 @@ async def update_conversation(
     metadata: Annotated[JsonMetadata, Field(description="Replaces the whole object.")] = None,
     pinned: bool | None = None,
     archived: Annotated[bool | None, Field(description="Archived ones leave the default list.")] = None,
+    head: Annotated[
+        int | None, Field(ge=1, description="Go on from this message: another branch, see list_messages.")
+    ] = None,
     restore: Annotated[bool, Field(description="true: take it out of the trash.")] = False,
 ) -> CallToolResult:
-    """Change what you give of a conversation: title, instructions, metadata, pinned, archived, or
-    bring it back from the trash. Returns its state. Messages are never changed."""
+    """Change what you give of a conversation: title, instructions, metadata, pinned, archived, its
+    head, or bring it back from the trash. Returns its state. Messages are never changed."""
     changes: dict[str, Any] = {
         name: value
         for name, value in (
@@ -40,10 +43,12 @@ async def update_conversation(
     for clearable in ("title", "instructions"):
         if changes.get(clearable) == "":
             changes[clearable] = None
-    restored = await history.restore(conversation_id) if restore else None
-    if changes or restored is None:
-        return acknowledge(conversation_fields(await history.update(conversation_id, **changes)))
-    return acknowledge(conversation_fields(restored))
+    changed = await history.restore(conversation_id) if restore else None
+    if head is not None:
+        changed = await history.switch_head(conversation_id, head)
+    if changes or changed is None:
+        changed = await history.update(conversation_id, **changes)
+    return acknowledge(conversation_fields(changed))
 
 
 DEFINITION = Definition(update_conversation, CHANGES)

@@ -44,7 +44,6 @@ WHERE m.user_id = c.user_id AND m.conversation_id = c.id AND m.seq = c.head_seq
 
 
 def upgrade() -> None:
-    zero = sa.text("0")
     op.add_column("conversation", _count("head_tokens"), schema=SCHEMA)
     op.add_column("conversation", sa.Column("forked_seq", sa.Integer), schema=SCHEMA)
     op.add_column("message", _count("path_tokens"), schema=SCHEMA)
