@@ -15,6 +15,7 @@ import pytest
 from recollect.api.app import create_api
 from recollect.api.problems import DEFECT, HTTP_KINDS, KINDS, kind_of
 from recollect.history.history import History
+from recollect.identity.caller import Caller
 from recollect.models import errors
 from recollect.models.errors import NotReady, OutcomeUnknown, RecollectError, Unavailable
 from tests.api.conftest import Server, Tokens, listening, problem
@@ -97,3 +98,19 @@ async def test_what_waiting_does_not_help_names_no_time(
     fields: dict[str, Any] = problem(answer, 503, name)
     assert fields["detail"] == str(error)
     assert "retry-after" not in answer.headers
+
+
+async def test_who_has_no_token_does_not_learn_what_the_operator_has_to_do() -> None:
+    class NotMigrated(Tokens):
+        async def authenticate(self, token: str | None) -> Caller:
+            raise NotReady("The role recollect_rw may not act as recollect_app.")
+
+    async def reach(user_id: str) -> History:
+        raise AssertionError("nobody gets so far")
+
+    async with listening(create_api(reach, NotMigrated())) as port:
+        server = Server(port, Tokens())
+        async with server.client("anything") as client:
+            answer = await client.get("/api/me/conversations")
+    assert "recollect_rw" not in answer.text
+    assert "log" in problem(answer, 503, "not-ready")["detail"]
