@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from recollect.identity.caller import READ, WRITE
-from recollect.models.errors import Forbidden, NotReady, Unauthenticated, Unavailable
+from recollect.models.errors import Forbidden, NotReady, TooManyRequests, Unauthenticated, Unavailable
 
 BASIC_SCOPES = (READ, WRITE)
 """What a client should ask for first. `history:erase` is asked for when something is to be erased."""
@@ -36,6 +36,12 @@ def unavailable(error: Unavailable | NotReady) -> Response:
     text = str(error) if isinstance(error, Unavailable) else "the server is not ready; its log says why"
     content = {"error": "temporarily_unavailable", "error_description": text}
     return JSONResponse(content, 503, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+def too_many(error: TooManyRequests) -> Response:
+    """429 that says when to come again."""
+    content = {"error": "too_many_requests", "error_description": str(error)}
+    return JSONResponse(content, 429, {"Retry-After": str(error.retry_after)})
 
 
 def too_large(most: int) -> Response:

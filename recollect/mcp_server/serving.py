@@ -18,12 +18,13 @@ from starlette.applications import Starlette
 from recollect.identity.access_tokens import AccessTokens
 from recollect.identity.authenticator import TokenAuthenticator
 from recollect.identity.issuers import Issuers
+from recollect.identity.limits import Limits
 from recollect.mcp_server.address import Address, is_loopback
 from recollect.mcp_server.app import create_server
 from recollect.mcp_server.backend import LazyBackend, lazy_backend
 from recollect.mcp_server.bearer import current_caller, permitted
 from recollect.mcp_server.ending import Ending
-from recollect.mcp_server.http import create_http_app
+from recollect.mcp_server.http import Door, create_http_app
 from recollect.models.errors import InvalidArgument, NotReady
 from recollect.settings import Settings
 
@@ -46,10 +47,11 @@ async def serve(settings: Settings, host: str, port: int, listening: Callable[[s
     with _bound(settings, host, port) as bound:
         actual_port: int = bound.getsockname()[1]
         address = Address.of(settings, host, actual_port)
-        async with lazy_backend(settings) as backend:
+        limits = Limits(settings)
+        async with lazy_backend(settings, wrote=limits.wrote) as backend:
             http = _Server(
                 uvicorn.Config(
-                    create_app(settings, backend, address),
+                    create_app(settings, backend, address, limits),
                     log_config=None,
                     access_log=False,
                     ws="none",
@@ -75,16 +77,20 @@ async def serve(settings: Settings, host: str, port: int, listening: Callable[[s
     return ending.code
 
 
-def create_app(settings: Settings, backend: LazyBackend, address: Address) -> Starlette:
-    """The application: for the users of the issuers' tokens, or without issuers for the one user."""
+def create_app(settings: Settings, backend: LazyBackend, address: Address, limits: Limits) -> Starlette:
+    """The application: for the users of the accepted tokens, or without tokens for the one user.
+
+    limits:  for all that `backend` writes too.
+    """
     if not takes_tokens(settings):
         return create_http_app(create_server(backend, identity=lambda: settings.user_id), address)
-    return create_http_app(
-        create_server(backend, identity=lambda: current_caller().user_id, middleware=[permitted]),
-        address,
-        authenticator=create_authenticator(settings, backend, address),
-        authorization_servers=[issuer.issuer for issuer in settings.issuers if issuer.secret is None],
+    door = Door(
+        create_authenticator(settings, backend, address),
+        limits,
+        [issuer.issuer for issuer in settings.issuers if issuer.secret is None],
     )
+    server = create_server(backend, identity=lambda: current_caller().user_id, middleware=[permitted])
+    return create_http_app(server, address, door=door)
 
 
 def create_authenticator(settings: Settings, backend: LazyBackend, address: Address) -> TokenAuthenticator:
