@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
+import socket
 import sys
+from functools import partial
+from multiprocessing.connection import Connection
 from typing import Annotated
 
 import typer
 
+from recollect.mcp_server.address import Address
 from recollect.mcp_server.logs import log_to_stderr
-from recollect.mcp_server.serving import serve, takes_tokens
+from recollect.mcp_server.serving import MARGIN, bound, create_app, run, serve, takes_tokens
+from recollect.mcp_server.workers import Workers
 from recollect.settings import Settings
 
 
@@ -23,6 +27,10 @@ def command(
         int | None,
         typer.Option(min=0, max=65535, help="Port; 0 chooses a free one. Default: RECOLLECT_PORT or 8765."),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="Processes that serve. Default: RECOLLECT_WORKERS or 1."),
+    ] = None,
 ) -> None:
     """Serve MCP over HTTP: Streamable HTTP at /mcp, SSE at /sse.
 
@@ -31,16 +39,33 @@ def command(
     """
     settings = Settings()
     log_to_stderr(settings.log_level)
-    code = asyncio.run(
-        serve(
-            settings,
-            settings.host if host is None else host,
-            settings.port if port is None else port,
-            lambda address, where: _announce(address, where, settings),
-        )
-    )
+    host = settings.host if host is None else host
+    count = settings.workers if workers is None else workers
+    with bound(settings, host, settings.port if port is None else port) as (listener, address):
+        where = f"{host}:{listener.getsockname()[1]}"
+
+        def listening() -> None:
+            _announce(address.url, where, settings)
+
+        if count == 1:
+            code = run(settings, serve(settings, listener, address, create_app, listening))
+        else:
+            patience = settings.drain_timeout + 2 * MARGIN
+            code = Workers(count, listener, partial(_work, address, os.getpid()), patience=patience).run(
+                listening
+            )
     sys.stderr.flush()
     # Threads may still hang in an import or a connection; the interpreter would wait for them.
+    os._exit(code)
+
+
+def _work(address: Address, parent: int, listener: socket.socket, ready: Connection) -> None:
+    """One of several processes. Its settings come from where its parent's came from."""
+    settings = Settings()
+    log_to_stderr(settings.log_level)
+    serving = serve(settings, listener, address, create_app, lambda: ready.send_bytes(b"!"), parent=parent)
+    code = run(settings, serving)
+    sys.stderr.flush()
     os._exit(code)
 
 
