@@ -13,7 +13,9 @@ from pathlib import Path
 import asyncpg
 
 from benchmarks.baseline import Baseline
+from benchmarks.contexts import measure_contexts
 from benchmarks.document import DOCUMENT, document
+from benchmarks.prefix_cache import MAX_TOKENS, measure_prefix_cache
 from benchmarks.report import Row, aligned
 from benchmarks.rounds import FULL, QUICK, Extent
 from benchmarks.start_up import measure_starts
@@ -25,7 +27,7 @@ from recollect.db.target import parse_url
 from recollect.history.store import Recollect
 from recollect.settings import Settings
 
-GROUPS = ("appends", "loads", "tools", "starts")
+GROUPS = ("appends", "loads", "contexts", "cache", "tools", "starts")
 
 
 def main() -> int:
@@ -35,24 +37,26 @@ def main() -> int:
         del os.environ[name]
     os.environ["RECOLLECT_CONFIG"] = os.devnull
     began = time.monotonic()
+    findings: list[str] = []
     with tempfile.TemporaryDirectory(prefix="rb", ignore_cleanup_errors=True) as folder:
         home = Path(folder) / "home"
         server = EmbeddedPostgres(home)
         try:
             url = server.ensure()
+            extent = QUICK if arguments.quick else FULL
             rows, surroundings = asyncio.run(
-                _measure(url, home, QUICK if arguments.quick else FULL, arguments.only or list(GROUPS))
+                _measure(url, home, extent, arguments.only or list(GROUPS), findings)
             )
         finally:
             server.release()
             stop(home)
     surroundings.seconds = time.monotonic() - began
-    print(f"{surroundings}\n\n{aligned(rows)}\n")
+    print("\n\n".join([str(surroundings), aligned(rows), *findings]) + "\n")
     missed = [row for row in rows if row.met is False]
     bounded = sum(row.bound is not None for row in rows)
     print(f"{bounded - len(missed)} of {bounded} figures are within their bounds.")
     if arguments.write:
-        DOCUMENT.write_text(document(rows, surroundings), encoding="utf-8")
+        DOCUMENT.write_text(document(rows, findings, surroundings), encoding="utf-8")
     return 1 if arguments.strict and missed else 0
 
 
@@ -65,7 +69,9 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def _measure(url: str, home: Path, extent: Extent, groups: list[str]) -> tuple[list[Row], Surroundings]:
+async def _measure(
+    url: str, home: Path, extent: Extent, groups: list[str], findings: list[str]
+) -> tuple[list[Row], Surroundings]:
     settings = Settings.model_validate({"home": home, "pool_size": 1})
     connection = await asyncpg.connect(**parse_url(url).connect_args)
     rows: list[Row] = []
@@ -82,6 +88,15 @@ async def _measure(url: str, home: Path, extent: Extent, groups: list[str]) -> t
                         rows += await measure_appends(history, baseline, extent)
                     case "loads":
                         rows += await measure_loads(history, baseline, extent)
+                    case "contexts":
+                        rows += await measure_contexts(history, baseline, extent)
+                    case "cache":
+                        ours, sliding = await measure_prefix_cache(history, extent.turns)
+                        findings.append(
+                            f"Of the tokens of {extent.turns:,} contexts of {MAX_TOKENS:,} tokens, in a "
+                            f"conversation of as many turns, an exact-prefix cache would have served {ours}; "
+                            f"of windows that slide by one message {sliding}."
+                        )
                     case "tools":
                         rows += await measure_tool_calls(history, home, extent)
                     case _:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from benchmarks.contexts import LENGTHS
 from benchmarks.report import Row, markdown
 from benchmarks.surroundings import Surroundings
 
@@ -26,6 +27,8 @@ METHOD = """## How it is measured
   commits, on two tables with nothing but their primary keys (`benchmarks/baseline.py`).
 - **Load** against bare asyncpg that selects the columns of the last 50 messages. A rendered context
   does more than load; it is listed to inform.
+- **Context**: what `History.context` gives for 8,000 tokens, rendered, against a SELECT of as many rows as
+  it shows. For the prompt cache, a conversation with tool exchanges is played (`benchmarks/prefix_cache.py`).
 - **Tools** over stdio against the same SDK's server with a tool that does nothing, both called by
   the SDK's client.
 - **Start** from the start of the process to the answer of `tools/list`, over bare pipes, against the
@@ -35,7 +38,17 @@ METHOD = """## How it is measured
 """
 
 
+_CONTEXT = (
+    "Beside reading the rows it adds up what fits, finds where the window may begin, renders and hashes it. The "
+    "SELECT's own figure is mostly the way to the server and back. Rendering in C, or keeping rendered "
+    "windows, would narrow it."
+)
+
 CAUSES = {
+    **{f"context of 8,000 tokens of {length:,} messages": _CONTEXT for length in LENGTHS},
+    "open_turn over stdio": "It waits for the disk as append_message does, and carries an answer of tens of "
+    "kilobytes as load_context does. See the line with 1,000 tokens for the first alone.",
+    "open_turn of 1,000 tokens over stdio": "It waits for the disk as append_message does.",
     "append_message over stdio": "It stores durably: PostgreSQL answers when the log is on the disk, which "
     "an empty tool need not wait for. A faster disk narrows it; `synchronous_commit = off` would remove it, "
     "and lose acknowledged messages when the machine fails.",
@@ -48,7 +61,7 @@ CAUSES = {
 """Why a line may miss its bound, by its name, and what would help."""
 
 
-def document(rows: list[Row], surroundings: Surroundings) -> str:
+def document(rows: list[Row], findings: list[str], surroundings: Surroundings) -> str:
     """The whole page."""
     missed = [row.what for row in rows if row.met is False]
     verdict = "Every bound is met in this run."
@@ -57,4 +70,4 @@ def document(rows: list[Row], surroundings: Surroundings) -> str:
             f"- {what}. {CAUSES.get(what, '')}".rstrip() for what in missed
         )
     machine = "\n".join(f"- {line}" for line in surroundings.lines())
-    return f"{INTRODUCTION}\n{machine}\n\n{markdown(rows)}\n\n{verdict}\n\n{METHOD}"
+    return "\n\n".join([f"{INTRODUCTION}\n{machine}", markdown(rows), *findings, verdict, METHOD])

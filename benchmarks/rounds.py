@@ -34,12 +34,14 @@ class Extent:
                       the first few.
     calls:            of each contender in a round.
     starts:           rounds in which processes are started.
+    turns:            of the conversation that is played for the prompt cache.
     """
 
     rounds: int
     calls: int
     starts: int
     seconds: float
+    turns: int
 
     def count(self, rounds: int) -> Iterator[int]:
         """0, 1, 2 … for each round, at most `rounds`, as long as there is time."""
@@ -50,8 +52,8 @@ class Extent:
             yield number
 
 
-FULL = Extent(rounds=15, calls=100, starts=15, seconds=60)
-QUICK = Extent(rounds=5, calls=50, starts=4, seconds=8)
+FULL = Extent(rounds=15, calls=100, starts=15, seconds=60, turns=1_000)
+QUICK = Extent(rounds=5, calls=50, starts=4, seconds=8, turns=200)
 
 
 @dataclass(slots=True)

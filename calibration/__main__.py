@@ -18,7 +18,7 @@ from calibration.corpus import samples
 from calibration.fit import fit
 from calibration.o200k import o200k
 from calibration.report import errors, speeds, table
-from recollect.history import tokens
+from recollect.history import token_prices
 
 
 def main() -> int:
@@ -35,7 +35,7 @@ def main() -> int:
 
 
 def _write(weights: dict[str, float]) -> int:
-    path = Path(tokens.__file__)
+    path = Path(token_prices.__file__)
     entries = " ".join(f'"{name}":\N{NO-BREAK SPACE}{weight},' for name, weight in weights.items())
     lines = textwrap.indent(textwrap.fill(entries, 100, break_on_hyphens=False), "    ") + "\n"
     lines = lines.replace("\N{NO-BREAK SPACE}", " ")

@@ -12,9 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import NamedTuple
 
-from recollect.history.tokens import COUNTS, count
-
-NAMES = [*COUNTS, "kanji"]
+from recollect.history.token_prices import GROUPS, NAMES, count
 
 PIECE_BYTES = 150
 CLASS_WEIGHT = 4.0
@@ -25,39 +23,31 @@ AIM = 1.01
 """Slightly above: a window that is too small by one percent is better than one that overflows."""
 
 RIDGE = 0.05
-LETTER_RIDGE = 0.6
+LETTER_RIDGE = 0.3
 
 BOUNDS: dict[str, tuple[float, float]] = {
-    **{name: (0.05, 0.6) for name in NAMES if len(name) == 1},
-    "z": (0.05, 1.0),
+    **dict.fromkeys(GROUPS, (0.0, 1.0)),
+    **{f"{name}_{where}": (-0.6, 1.5) for name in GROUPS for where in ("twice", "first", "last")},
     "digit_groups": (0.9, 1.05),
-    "tabs": (0.5, 1.2),
+    "digit_after_letter": (0.0, 0.4),
     "sign_with_word": (-1.0, 0.2),
-    "hump": (0.9, 1.2),
+    "snake": (-0.6, 0.6),
+    "hump": (0.9, 1.6),
+    "capitalised": (-0.5, 1.2),
     # What no good text has, so no class of the corpus: measured on runs of one character.
-    "endless_blank": (1.0, 1.0),
-    "endless_lines": (0.8, 0.8),
-    "control": (0.5, 0.5),
     "endless_word": (5.0, 5.0),
-    "english": (-0.3, 0.2),
-    "italian": (0.0, 2.5),
-    "finnish": (1.25, 1.5),
-    "swedish": (0.0, 2.0),
-    "swedish_letter": (0.0, 2.0),
-    "turkish": (0.3, 1.5),
+    "capital": (0.3, 1.0),
+    "capital_twice": (-0.28, 1.5),
+    "capital_first": (-0.6, 0.3),
+    "blanks": (0.01, 0.01),
+    "line_ends": (0.06, 0.06),
     "beyond_bmp": (1.0, 3.0),
     "newer_emoji": (0.0, 2.0),
     "symbols": (0.8, 2.0),
     # What o200k needs in these scripts beside what the other characters with their first byte need.
-    "punctuation": (-1.5, 1.2),
-    "devanagari": (-0.6, 1.2),
     "thai": (-0.6, 1.2),
     "vietnamese": (-1.2, 1.2),
     "cjk_punctuation": (-1.2, 1.2),
-    "joiner": (0.0, 2.0),
-    "faces": (-0.6, 1.0),
-    "blank_before_emoji": (-0.6, 0.5),
-    "blank_before_symbol": (-0.5, 0.5),
     # Of these the corpus has little or nothing: what o200k needs for most of their characters.
     "latin_1_signs": (0.5, 1.2),
     "latin_other": (0.5, 1.2),
@@ -69,6 +59,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
 """What a weight may be; else `USUAL`. Bounds keep a weight from explaining what it is not about."""
 
 USUAL = (0.0, 1.2)
+LETTERS = {f"{name}{w}" for name in GROUPS for w in ("", "_twice", "_first", "_last")}
 
 
 class Row(NamedTuple):
@@ -144,7 +135,7 @@ def _solve(equations: Equations, weights: list[float]) -> list[float]:
     weights = list(weights)
     for _ in range(SWEEPS):
         for index, name in enumerate(NAMES):
-            ridge = (LETTER_RIDGE if len(name) == 1 else RIDGE) ** 2
+            ridge = (LETTER_RIDGE if name in LETTERS else RIDGE) ** 2
             line = matrix[index]
             rest = sum(a * w for a, w in zip(line, weights, strict=True)) - line[index] * weights[index]
             low, high = BOUNDS.get(name, USUAL)

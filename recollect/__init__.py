@@ -18,6 +18,7 @@ from recollect.models.errors import (
     NotReproducible,
     OutcomeUnknown,
     RecollectError,
+    TooManyRequests,
     Unauthenticated,
     Unavailable,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "RecollectError",
     "Settings",
     "Summary",
+    "TooManyRequests",
     "Turn",
     "Unauthenticated",
     "Unavailable",

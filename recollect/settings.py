@@ -118,6 +118,21 @@ class Settings(BaseSettings):
             " headers are believed, with commas between."
         ),
     ] = ()
+    requests_per_minute: Annotated[
+        int,
+        Field(ge=0, description="Requests of one user that each process serves in a minute; 0: no limit."),
+    ] = 600
+    tokens_per_minute: Annotated[
+        int,
+        Field(ge=0, description="Tokens that one user may write in a minute, per process; 0: no limit."),
+    ] = 2_000_000
+    workers: Annotated[
+        int, Field(ge=1, le=64, description="Processes that `recollect serve` runs; each has its own pool.")
+    ] = 1
+    loop: Annotated[
+        Literal["auto", "asyncio"],
+        Field(description="`auto`: uvloop and httptools where they are installed (`recollect[fast]`)."),
+    ] = "auto"
     drain_timeout: Annotated[
         float,
         Field(ge=0, le=600, description="Seconds that requests under way get when the server is to end."),

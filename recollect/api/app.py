@@ -16,6 +16,7 @@ from recollect.api.operation import Operation
 from recollect.api.paths import RawPaths
 from recollect.api.route import Door, Reach, StrictRoute
 from recollect.identity.authenticator import Authenticator
+from recollect.identity.limits import Limits
 
 OPERATIONS: tuple[Operation, ...] = (
     *conversations.OPERATIONS,
@@ -32,6 +33,7 @@ def create_api(
     reach: Reach,
     authenticator: Authenticator,
     *,
+    limits: Limits | None = None,
     metadata_url: str | None = None,
     max_body: int = MAX_BODY,
 ) -> FastAPI:
@@ -39,6 +41,7 @@ def create_api(
 
     reach:          gives a user's history.
     authenticator:  tells who holds a token.
+    limits:         how much a user may ask for; None: as much as one likes.
     metadata_url:   where a client without a token learns who gives them out; None: nowhere.
     max_body:       largest request in bytes.
     """
@@ -51,7 +54,7 @@ def create_api(
         # FastAPI's own spans carry the query, in which there are titles and metadata.
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
-    app.state.door = Door(reach, authenticator, metadata_url, max_body)
+    app.state.door = Door(reach, authenticator, limits, metadata_url, max_body)
     app.router.route_class = StrictRoute
     for operation in OPERATIONS:
         app.router.add_api_route(

@@ -31,6 +31,7 @@ PROBLEMS = {
     413: "The request is too large.",
     415: "The body is not called JSON.",
     422: "An argument is not acceptable; the problem names it.",
+    429: "This user asked for too much within a minute; Retry-After says when to come again.",
     503: "The database cannot do this right now.",
 }
 
@@ -41,7 +42,7 @@ _JSON_TYPES: dict[type | tuple[type, ...], str | list[str]] = {
     (str, list): ["string", "array"],
 }
 
-_ALWAYS = (401, 403, 404, 422, 503)
+_ALWAYS = (401, 403, 404, 422, 429, 503)
 _OF_BODIES = (400, 413, 415)
 _MORE = {
     "create_conversation": (409,),

@@ -30,6 +30,7 @@ from recollect.models.errors import (
     NotReproducible,
     OutcomeUnknown,
     RecollectError,
+    TooManyRequests,
     Unauthenticated,
     Unavailable,
 )
@@ -58,6 +59,7 @@ KINDS: dict[type[RecollectError], Kind] = {
     InvalidArgument: Kind("invalid-argument", 422, "An argument is not acceptable"),
     Unauthenticated: Kind("unauthenticated", 401, "There is no token, or it is not accepted"),
     Forbidden: Kind("forbidden", 403, "The token does not allow this"),
+    TooManyRequests: Kind("too-many-requests", 429, "This user asked for too much within a minute"),
     NotFound: Kind("not-found", 404, "There is no such thing"),
     AlreadyExists: Kind("already-exists", 409, "There is one with this id already"),
     Conflict: Kind("conflict", 409, "This does not fit the present state"),
@@ -108,6 +110,8 @@ def of_error(error: RecollectError, *, in_path: bool, sent: bool, metadata_url: 
     elif isinstance(error, (Unauthenticated, Forbidden)):
         headers["WWW-Authenticate"] = challenge(error, metadata_url, sent=sent)
         more |= {"scopes": list(error.scopes)} if isinstance(error, Forbidden) else {}
+    elif isinstance(error, TooManyRequests):
+        headers["Retry-After"] = str(error.retry_after)
     elif isinstance(error, Unavailable) and not isinstance(error, OutcomeUnknown):
         headers["Retry-After"] = str(RETRY_AFTER)
         detail = f"{detail} Nothing was changed."

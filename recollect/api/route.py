@@ -24,6 +24,7 @@ from recollect.history.history import History
 from recollect.identity.authenticator import Authenticator
 from recollect.identity.authorization import bearer_token
 from recollect.identity.caller import Caller
+from recollect.identity.limits import Limits
 from recollect.models.errors import InvalidArgument, NotFound, NotReady, RecollectError
 
 logger = logging.getLogger(__name__)
@@ -44,12 +45,14 @@ class Door:
 
     reach:          gives a user's history.
     authenticator:  tells who holds a token.
+    limits:         how much a user may ask for; None: as much as one likes.
     metadata_url:   where a client without a token learns who gives them out; None: nowhere.
     max_body:       largest request in bytes.
     """
 
     reach: Reach
     authenticator: Authenticator
+    limits: Limits | None
     metadata_url: str | None
     max_body: int
 
@@ -91,7 +94,9 @@ class StrictRoute(APIRoute):
             except RecollectError as error:
                 if isinstance(error, NotReady):
                     logger.warning("not ready: %s", error)
-                    error = error if strict.admitted else NotReady("The server is not ready; its log says why")
+                    error = (
+                        error if strict.admitted else NotReady("Not ready; the log says why")
+                    )
                 return problems.of_error(
                     error,
                     in_path="conversation_id" in request.path_params,
@@ -111,12 +116,16 @@ class StrictRoute(APIRoute):
     async def _admit(self, request: StrictRequest, door: Door, scopes: tuple[str, ...]) -> None:
         """Find out who calls, and whether the address and the token allow this.
 
-        Raises: Unauthenticated, NotFound, Forbidden, Unavailable.
+        Raises: Unauthenticated, TooManyRequests, NotFound, Forbidden, Unavailable, NotReady.
         """
         request.caller = caller = await door.authenticator.authenticate(bearer_token(request.headers))
+        if door.limits is not None:
+            door.limits.admit(caller.user_id)
         if request.path_params["user_id"] not in (ME, caller.user_id):
             raise NotFound(f"user_id: there is no such user for this token; {ME!r} stands for its own")
         caller.require(*scopes)
+        if door.limits is not None:
+            door.limits.admit_scopes(caller.user_id, scopes)
         request.admitted = True
 
     def _check_names(self, request: Request) -> None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
+import socket
 import sys
-from collections.abc import Callable
-from importlib.util import find_spec
+from functools import partial
+from multiprocessing.connection import Connection
 from typing import Annotated
 
 import typer
 
-from recollect.serving.app import has_extra, takes_tokens
+from recollect.mcp_server.address import Address
+from recollect.serving.app import create_app, has_extra, takes_tokens
 from recollect.serving.logs import log_as
-from recollect.serving.process import serve
+from recollect.serving.process import MARGIN, bound, run, serve
+from recollect.serving.workers import Workers
 from recollect.settings import Settings
 
 NO_REST = "REST API:     not installed; pip install 'recollect[server]' brings it, and /metrics"
@@ -28,6 +30,10 @@ def command(
         int | None,
         typer.Option(min=0, max=65535, help="Port; 0 chooses a free one. Default: RECOLLECT_PORT or 8765."),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="Processes that serve. Default: RECOLLECT_WORKERS or 1."),
+    ] = None,
 ) -> None:
     """Serve MCP and REST over HTTP: Streamable HTTP at /mcp, SSE at /sse, REST below /api/.
 
@@ -36,27 +42,34 @@ def command(
     """
     settings = Settings()
     log_as(settings.log_format, settings.log_level)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        code = runner.run(
-            serve(
-                settings,
-                settings.host if host is None else host,
-                settings.port if port is None else port,
-                lambda address, where: _announce(address, where, settings),
+    host = settings.host if host is None else host
+    count = settings.workers if workers is None else workers
+    with bound(settings, host, settings.port if port is None else port) as (listener, address):
+        where = f"{host}:{listener.getsockname()[1]}"
+
+        def listening() -> None:
+            _announce(address.url, where, settings)
+
+        if count == 1:
+            code = run(settings, serve(settings, listener, address, create_app, listening))
+        else:
+            patience = settings.drain_timeout + 2 * MARGIN
+            code = Workers(count, listener, partial(_work, address, os.getpid()), patience=patience).run(
+                listening
             )
-        )
     sys.stderr.flush()
     # Threads may still hang in an import or a connection; the interpreter would wait for them.
     os._exit(code)
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop, where the extra brought it along."""
-    if find_spec("uvloop") is None:
-        return None
-    import uvloop  # imported here, since it is not there without the extra
-
-    return uvloop.new_event_loop
+def _work(address: Address, parent: int, listener: socket.socket, ready: Connection) -> None:
+    """One of several processes. Its settings come from where its parent's came from."""
+    settings = Settings()
+    log_as(settings.log_format, settings.log_level)
+    serving = serve(settings, listener, address, create_app, lambda: ready.send_bytes(b"!"), parent=parent)
+    code = run(settings, serving)
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _announce(address: str, where: str, settings: Settings) -> None:

@@ -92,7 +92,7 @@ def _stub(message: Message, part: Part, tokens: int, offset: int, whole: int | N
     if kind == "reasoning":
         return None
     if kind == "tool_call":
-        return {**part, "arguments": {"cut": _start(_arguments(part), tokens, _exactly(message))}}
+        return _call(message, part, tokens)
     if kind in _WORDS or kind == "tool_result":
         words = part_text(part)
         total = whole if whole is not None and words is message.text else len(words)
@@ -107,6 +107,18 @@ def _stub(message: Message, part: Part, tokens: int, offset: int, whole: int | N
     )
     described = " ".join(f"{kind} {name[:80]}".split())
     return {"type": "text", "text": f"({described}, not shown; {_exactly(message)(0)})"}
+
+
+def _call(message: Message, part: Part, tokens: int) -> Part:
+    """The call with the start of its arguments, whose quotes and line ends are escaped once more."""
+    most = tokens + NOTE_TOKENS
+    while True:
+        arguments = {"cut": _start(_arguments(part), tokens, _exactly(message))}
+        shown = {**part, "arguments": arguments}
+        excess = estimate_part(shown) - most
+        if excess <= 0 or tokens <= 0:
+            return shown
+        tokens -= excess
 
 
 def _arguments(part: Part) -> str:

@@ -8,13 +8,11 @@ a call of the exchange that is going on; whatever else is said ends the exchange
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 
 from recollect.models.message import Message, Part
 from recollect.models.parts import part_text
 
 
-@dataclass(slots=True)
 class Unit:
     """Messages that stay together.
 
@@ -22,9 +20,12 @@ class Unit:
                  made them.
     """
 
-    messages: list[Message]
-    unanswered: dict[int, list[str]] = field(default_factory=dict[int, list[str]])
-    going_on: bool = False
+    __slots__ = ("going_on", "messages", "unanswered")
+
+    def __init__(self, messages: list[Message], unanswered: dict[int, list[str]] | None = None) -> None:
+        self.messages = messages
+        self.unanswered: dict[int, list[str]] = unanswered or {}
+        self.going_on = False
 
 
 def split_units(path: list[Message], repairs: list[str]) -> list[Unit]:
@@ -49,14 +50,15 @@ def split_units(path: list[Message], repairs: list[str]) -> list[Unit]:
 
 def _place(message: Message, units: list[Unit], repairs: list[str]) -> None:
     """Put a message with parts into the exchange that it goes on with, or into a unit of its own."""
+    parts = message.parts
     own: list[str] = []
     before = units[-1] if units and units[-1].going_on else Unit([])
     if message.role == "assistant":  # its results answer its own calls; those before it end here
-        own = [part["id"] for part in message.parts if part["type"] == "tool_call"]
+        own = [part["id"] for part in parts if part["type"] == "tool_call"]
         before = Unit([])
     kept: list[Part] = []
     orphans = joins = 0
-    for part in message.parts:
+    for part in parts:
         if part["type"] == "tool_result":
             if part["call_id"] in own:
                 own.remove(part["call_id"])

@@ -174,9 +174,9 @@ def _cost(unit: Unit, planned: Plan) -> int:
     cost = 0
     for message in unit.messages:
         tokens = message.token_count
-        if tokens > (most := planned.most(message)):
+        if tokens > planned.part and tokens > (most := planned.most(message)):
             tokens = max(most, cut.least_tokens(message))
-        cost += tokens + _around(message, planned)
+        cost += tokens + (planned.overhead if message.stored_parts is None else _around(message, planned))
     if unit.unanswered:
         cost += SYNTHETIC_TOKENS * sum(map(len, unit.unanswered.values()))
     return cost
@@ -244,12 +244,10 @@ def _cut(units: list[Unit], spent: int, room: int, planned: Plan) -> list[Unit]:
         fixed += sum(_around(message, planned) for message in unit.messages)
         shares = _shares(unit.messages, room - fixed, planned)
         return [_with_shares(unit, shares)] if shares else []
-    return [
-        _with_shares(unit, [planned.most(message) for message in unit.messages])
-        if any(message.token_count > planned.most(message) for message in unit.messages)
-        else unit
-        for unit in units
-    ]
+    for place, unit in enumerate(units):
+        if any(message.token_count > planned.part for message in unit.messages):
+            units[place] = _with_shares(unit, [planned.most(message) for message in unit.messages])
+    return units
 
 
 def _shares(messages: list[Message], room: int, planned: Plan) -> list[int]:
@@ -307,8 +305,12 @@ def _made(seq: int, role: Role, words: str, stored_parts: str | None) -> Message
 
 
 def _text(
-    window: ContextWindow, instructions: str | None, summary: StoredSummary | None, units: list[Unit]
+    window: ContextWindow,
+    instructions: str | None,
+    summary: StoredSummary | None,
+    units: list[Unit],
 ) -> str:
+    shown = [message for unit in units for message in unit.messages]
     lines: list[str] = []
     if summary is not None:
         lines.append(f"→ (summary of all up to #{summary.upto_seq}, written by an agent)")
@@ -318,15 +320,15 @@ def _text(
         lines.append(
             f"→ (what was said up to #{window.outside_upto} is not shown; list_messages{before} has it)"
         )
-    for unit in units:
-        for message in unit.messages:
-            lines.append(text.render_message(message))
-            if unit.unanswered:
-                lines.extend(
-                    f"← call {text.one_line(call)}: no result was recorded"
-                    for call in unit.unanswered.get(message.seq, ())
-                )
+    unanswered = {seq: calls for unit in units for seq, calls in unit.unanswered.items()}
+    for message, rendered in zip(shown, text.render_each(shown), strict=True):
+        lines.append(rendered)
+        if unanswered:
+            lines.extend(
+                f"← call {text.one_line(call)}: no result was recorded"
+                for call in unanswered.get(message.seq, ())
+            )
     fenced = text.fenced(
-        f"id={json.dumps(window.conversation_id)}", "\n".join(lines) or "→ (no messages yet)"
+        f"id={text.in_line(window.conversation_id)}", "\n".join(lines) or "→ (no messages yet)"
     )
     return fenced if instructions is None else f"{instructions}\n\n{fenced}"

@@ -120,9 +120,14 @@ def _log_failure(task: asyncio.Task[None]) -> None:
 
 
 @asynccontextmanager
-async def lazy_backend(settings: Settings) -> AsyncGenerator[LazyBackend]:
-    """A backend over the store of `settings`, closed when the block ends."""
-    backend = LazyBackend(lambda: _open(settings))
+async def lazy_backend(
+    settings: Settings, *, wrote: Callable[[str, int], None] = lambda user_id, tokens: None
+) -> AsyncGenerator[LazyBackend]:
+    """A backend over the store of `settings`, closed when the block ends.
+
+    wrote:  told the user and the estimated tokens of each append.
+    """
+    backend = LazyBackend(lambda: _open(settings, wrote))
     try:
         yield backend
     finally:
@@ -130,10 +135,10 @@ async def lazy_backend(settings: Settings) -> AsyncGenerator[LazyBackend]:
 
 
 @asynccontextmanager
-async def _open(settings: Settings) -> AsyncGenerator[Recollect]:
+async def _open(settings: Settings, wrote: Callable[[str, int], None]) -> AsyncGenerator[Recollect]:
     # Loading the drivers takes a good part of a second: in a thread, requests go on meanwhile.
     store_type = await asyncio.to_thread(_load)
-    async with store_type.open(settings) as store:
+    async with store_type.open(settings, wrote=wrote) as store:
         yield store
 
 

@@ -24,10 +24,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from recollect.identity.authenticator import Authenticator
 from recollect.identity.authorization import bearer_token
 from recollect.identity.caller import Caller
+from recollect.identity.limits import Limits
 from recollect.mcp_server import challenge
 from recollect.mcp_server.body import TooLarge, read_again, read_body
 from recollect.mcp_server.scopes import depends_on_arguments, needed
-from recollect.models.errors import Forbidden, NotReady, Unauthenticated, Unavailable
+from recollect.models.errors import Forbidden, NotReady, TooManyRequests, Unauthenticated, Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -49,24 +50,27 @@ async def permitted(ctx: ServerRequestContext[Any, Any], call_next: CallNext) ->
 
 
 class Bearer:
-    """Around a transport: 401 without a good token, 403 without the scopes of the request.
+    """Around a transport: 401 without a good token, 403 without the scopes of the request, 429 for
+    a user who asks for too much.
 
     metadata_url:  where a client without a token learns who gives them out.
     max_body:      largest body in bytes; larger ones are refused with 413.
     """
 
     def __init__(
-        self, app: ASGIApp, authenticator: Authenticator, *, metadata_url: str, max_body: int
+        self, app: ASGIApp, authenticator: Authenticator, limits: Limits, *, metadata_url: str, max_body: int
     ) -> None:
         self._app = app
         self._authenticator = authenticator
+        self._limits = limits
         self._metadata_url = metadata_url
         self._max_body = max_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         try:
-            caller = await self._authenticate(headers)
+            caller = await self._authenticator.authenticate(bearer_token(headers))
+            self._limits.admit(caller.user_id)
             if scope["method"] == "POST":
                 receive = await self._checked(caller, headers, receive)
         except Unauthenticated as error:
@@ -74,6 +78,8 @@ class Bearer:
             refusal = challenge.unauthenticated(error, self._metadata_url, sent=sent)
         except Forbidden as error:
             refusal = challenge.forbidden(error, self._metadata_url)
+        except TooManyRequests as error:
+            refusal = challenge.too_many(error)
         except (Unavailable, NotReady) as error:
             logger.warning("a token could not be checked: %s", error)
             refusal = challenge.unavailable(error)
@@ -86,15 +92,14 @@ class Bearer:
             return
         await refusal(scope, receive, send)
 
-    async def _authenticate(self, headers: Headers) -> Caller:
-        return await self._authenticator.authenticate(bearer_token(headers))
-
     async def _checked(self, caller: Caller, headers: Headers, receive: Receive) -> Receive:
         """Read the body, refuse what the caller may not, and give the body to be read again."""
         body = await read_body(receive, self._max_body)
         request = _glance(headers, body)
         if request is not None:
-            caller.require(*needed(*request))
+            scopes = needed(*request)
+            caller.require(*scopes)
+            self._limits.admit_scopes(caller.user_id, scopes)
         return read_again(body, receive)
 
     async def _serve(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:

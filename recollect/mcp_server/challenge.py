@@ -9,7 +9,7 @@ from __future__ import annotations
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from recollect.identity.authorization import challenge
-from recollect.models.errors import Forbidden, NotReady, Unauthenticated, Unavailable
+from recollect.models.errors import Forbidden, NotReady, TooManyRequests, Unauthenticated, Unavailable
 
 RETRY_AFTER_SECONDS = 5
 
@@ -31,6 +31,12 @@ def unavailable(error: Unavailable | NotReady) -> Response:
     text = str(error) if isinstance(error, Unavailable) else "the server is not ready; its log says why"
     content = {"error": "temporarily_unavailable", "error_description": text}
     return JSONResponse(content, 503, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+def too_many(error: TooManyRequests) -> Response:
+    """429 that says when to come again."""
+    content = {"error": "too_many_requests", "error_description": str(error)}
+    return JSONResponse(content, 429, {"Retry-After": str(error.retry_after)})
 
 
 def too_large(most: int) -> Response:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from recollect.mcp_server.render import MAX_CHARS, more
+from recollect.history.tokens import estimate
+from recollect.mcp_server.render import MAX_CHARS, MAX_TOKENS, more
 from recollect.models.as_json import compact_json, message_fields, window_fields, without_nulls
 from recollect.models.message import ContextWindow, Message, MessagePage, Turn
 
@@ -16,7 +17,7 @@ from recollect.models.message import ContextWindow, Message, MessagePage, Turn
 def message(message: Message) -> str:
     """One message as JSON; one that no page can hold is named by its size."""
     whole = compact_json(message_fields(message))
-    if len(whole) <= MAX_CHARS:
+    if len(whole) <= MAX_CHARS and estimate(whole) <= MAX_TOKENS:
         return whole
     return compact_json(
         {
@@ -40,19 +41,23 @@ def page(page: MessagePage, shown: Mapping[int, str]) -> str:
     return f'{{"messages":[{",".join(shown.values())}],{compact_json(tail)[1:]}'
 
 
-def slice_of(message: Message, offset: int, limit: int) -> str:
-    """A slice of a message's JSON. A message that fits is its JSON; a longer one comes in an object
-    {slice, offset, total_chars, next_offset?}, whose slices, joined, are the JSON."""
+def slice_of(message: Message, offset: int, limit: int, max_tokens: int | None) -> str:
+    """A slice of a message's JSON, of at most so many tokens. A message that fits is its JSON; a longer
+    one comes in an object {slice, offset, total_chars, next_offset?}, whose slices, joined, are the JSON."""
     whole = compact_json(message_fields(message))
-    if offset == 0 and len(whole) <= limit:
+    piece = whole[offset : offset + limit]
+    if len(piece) == len(whole) and (max_tokens is None or estimate(whole) <= max_tokens):
         return whole
-    end = offset + limit
+    # A slice is a string within JSON, where quotes and backslashes double.
+    while max_tokens is not None and (tokens := estimate(compact_json(piece))) > max_tokens:
+        piece = piece[: len(piece) * max_tokens // tokens]
+    end = offset + len(piece)
     return compact_json(
         without_nulls(
             offset=offset,
             total_chars=len(whole),
             next_offset=end if end < len(whole) else None,
-            slice=whole[offset:end],
+            slice=piece,
         )
     )
 

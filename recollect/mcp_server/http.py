@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from mcp.server.sse import SseServerTransport
 from mcp.server.streamable_http_manager import StreamableHTTPASGIApp
@@ -18,6 +19,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from recollect.identity.authenticator import Authenticator
+from recollect.identity.limits import Limits
 from recollect.mcp_server.address import MCP_PATH, SSE_PATH, Address
 from recollect.mcp_server.bearer import Bearer
 from recollect.mcp_server.body import TooLarge, read_again, read_body
@@ -39,12 +41,24 @@ _EXPOSED = ("WWW-Authenticate", "Retry-After", "ETag", "Location", "Mcp-Session-
 _UNCHECKED = TransportSecuritySettings(enable_dns_rebinding_protection=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Who may come in, and how often.
+
+    authenticator:  tells callers by their tokens.
+    authorization_servers:  who gives out tokens, for clients that have none.
+    """
+
+    authenticator: Authenticator
+    limits: Limits
+    authorization_servers: Sequence[str] = ()
+
+
 def create_http_app(
     server: RecollectServer,
     address: Address,
     *,
-    authenticator: Authenticator | None = None,
-    authorization_servers: Sequence[str] = (),
+    door: Door | None = None,
     beside: Sequence[BaseRoute] = (),
     stateless: bool = True,
     json_response: bool = True,
@@ -52,8 +66,7 @@ def create_http_app(
     """An ASGI application that serves `server` at /mcp and /sse.
 
     address:        how clients call it; requests for other hosts or from other origins are refused.
-    authenticator:  tells callers by their tokens; None: everybody who can connect is the one user.
-    authorization_servers:  who gives out tokens, for clients that have none.
+    door:           who may come in; None: everybody who can connect is the one user.
     beside:         more routes, which check tokens themselves.
     stateless:      keep nothing between the requests of older clients either.
     json_response:  answer with plain JSON. False: with a stream, for tools that report progress
@@ -61,10 +74,10 @@ def create_http_app(
     """
 
     def protected(app: ASGIApp, path: str) -> ASGIApp:
-        if authenticator is None:
+        if door is None:
             return app
         metadata_url = address.metadata_url(path)
-        return Bearer(app, authenticator, metadata_url=metadata_url, max_body=MAX_BODY)
+        return Bearer(app, door.authenticator, door.limits, metadata_url=metadata_url, max_body=MAX_BODY)
 
     server.streamable_http_app(
         stateless_http=stateless,
@@ -79,7 +92,7 @@ def create_http_app(
             Route(MCP_PATH, endpoint=protected(streamable, MCP_PATH)),
             Route(SSE_PATH, endpoint=protected(SseStream(server, sse), SSE_PATH), methods=["GET"]),
             Mount(MESSAGES_PATH, app=protected(SseMessages(sse), SSE_PATH)),
-            *([] if authenticator is None else metadata_routes(address, authorization_servers)),
+            *([] if door is None else metadata_routes(address, door.authorization_servers)),
             *beside,
         ],
         middleware=[

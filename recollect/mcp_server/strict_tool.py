@@ -38,8 +38,9 @@ DESTROYS = ToolAnnotations(
     read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False
 )
 
-LARGE_RESULT = {"anthropic/maxResultSizeChars": 400_000}
-"""Without this, Claude Code shows only a preview of results above 50,000 characters."""
+LARGE_RESULT = {"anthropic/maxResultSizeChars": 500_000}
+"""Without this, Claude Code shows only a preview of results above 50,000 characters. It takes no more;
+100,000 tokens of English prose are 470,000 characters."""
 
 Reach = Callable[[], Awaitable[History]]
 """Gives the caller's history; may raise RecollectError."""

@@ -4,6 +4,7 @@
     ├── InvalidArgument        an argument is not acceptable; `argument` names it
     ├── Unauthenticated        no token, or one that is not accepted
     ├── Forbidden              the token does not allow this; `scopes` are those it takes
+    ├── TooManyRequests        the user's minute is used up; `retry_after` seconds
     ├── NotFound               no such thing for this user (another user's thing looks the same)
     ├── AlreadyExists          a conversation with this id exists
     ├── Conflict
@@ -51,6 +52,17 @@ class Forbidden(RecollectError):
     def __init__(self, scopes: Iterable[str]) -> None:
         self.scopes = tuple(scopes)
         super().__init__(f"the token does not allow this; it takes the scopes {' and '.join(self.scopes)}")
+
+
+class TooManyRequests(RecollectError):
+    """This user asked for more than fits into a minute. Nothing was changed.
+
+    retry_after:  seconds until the same request will be let in.
+    """
+
+    def __init__(self, what: str, retry_after: int) -> None:
+        super().__init__(f"{what} within a minute; try again in {retry_after} seconds")
+        self.retry_after = retry_after
 
 
 class NotFound(RecollectError):

@@ -10,19 +10,23 @@ from starlette.types import ASGIApp
 from recollect.identity.access_tokens import AccessTokens
 from recollect.identity.authenticator import Authenticator, TokenAuthenticator
 from recollect.identity.issuers import Issuers
+from recollect.identity.limits import Limits
 from recollect.identity.one_user import OneUser
 from recollect.mcp_server.address import API_PATH, Address
 from recollect.mcp_server.app import create_server
 from recollect.mcp_server.backend import LazyBackend
 from recollect.mcp_server.bearer import current_caller, permitted
-from recollect.mcp_server.http import create_http_app
+from recollect.mcp_server.http import Door, create_http_app
 from recollect.serving.health import health_routes
 from recollect.serving.observed import Observed
 from recollect.settings import Settings
 
 
-def create_app(settings: Settings, backend: LazyBackend, address: Address) -> ASGIApp:
-    """The application: for the users of the issuers' tokens, or without issuers for the one user."""
+def create_app(settings: Settings, backend: LazyBackend, address: Address, limits: Limits) -> ASGIApp:
+    """The application: for the users of the accepted tokens, or without tokens for the one user.
+
+    limits:  for all that `backend` writes too.
+    """
     tokens = _authenticator(settings, backend, address)
     metrics = None
     if has_extra() and settings.metrics:
@@ -40,14 +44,10 @@ def create_app(settings: Settings, backend: LazyBackend, address: Address) -> AS
     )
     beside: list[BaseRoute] = [*health_routes(backend), *([] if metrics is None else [metrics.route()])]
     if has_extra():
-        beside.append(_rest(settings, backend, address, tokens))
-    app = create_http_app(
-        server,
-        address,
-        authenticator=tokens,
-        authorization_servers=[issuer.issuer for issuer in settings.issuers if issuer.secret is None],
-        beside=beside,
-    )
+        beside.append(_rest(settings, backend, address, tokens, limits))
+    issuers = [issuer.issuer for issuer in settings.issuers if issuer.secret is None]
+    door = None if tokens is None else Door(tokens, limits, issuers)
+    app = create_http_app(server, address, door=door, beside=beside)
     return Observed(app, None if metrics is None else metrics.request)
 
 
@@ -69,7 +69,11 @@ def _authenticator(settings: Settings, backend: LazyBackend, address: Address) -
 
 
 def _rest(
-    settings: Settings, backend: LazyBackend, address: Address, tokens: Authenticator | None
+    settings: Settings,
+    backend: LazyBackend,
+    address: Address,
+    tokens: Authenticator | None,
+    limits: Limits,
 ) -> BaseRoute:
     """The API takes whatever no other route takes, so that this too is answered with a problem."""
     from recollect.api.app import create_api  # imported here: it is not there without the extra
@@ -77,6 +81,7 @@ def _rest(
     api = create_api(
         backend.history,
         tokens or OneUser(settings.user_id),
+        limits=None if tokens is None else limits,
         metadata_url=None if tokens is None else address.metadata_url(API_PATH),
     )
     return Mount("", app=api)

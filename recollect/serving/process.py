@@ -6,71 +6,109 @@ are served.
 
 from __future__ import annotations
 
+import asyncio
+import math
 import signal
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
 
 import anyio
 import uvicorn
+from starlette.types import ASGIApp
 
+from recollect.identity.limits import Limits
 from recollect.mcp_server.address import Address, is_loopback
-from recollect.mcp_server.backend import lazy_backend
+from recollect.mcp_server.backend import LazyBackend, lazy_backend
 from recollect.mcp_server.ending import Ending
 from recollect.models.errors import InvalidArgument, NotReady
-from recollect.serving.app import create_app, takes_tokens
+from recollect.serving.app import takes_tokens
 from recollect.settings import Settings
 
 MARGIN = 2.0
 """Seconds after the drain timeout at which a server that was told to end is gone, whatever hangs."""
 
 
-async def serve(settings: Settings, host: str, port: int, listening: Callable[[str, str], None]) -> int:
-    """Serve until a signal; gives the exit code.
+MakeApp = Callable[[Settings, LazyBackend, Address, Limits], ASGIApp]
 
-    port:       0 lets the system choose.
-    listening:  called once it accepts, with the address that clients use and where it listens, such
-                as `https://history.example.com` and `0.0.0.0:8765`.
 
-    Raises: InvalidArgument for an address that others can reach where there are no tokens, or
-    that has no name; NotReady for a port that is taken.
+async def serve(
+    settings: Settings,
+    bound: socket.socket,
+    address: Address,
+    make_app: MakeApp,
+    listening: Callable[[], None],
+    *,
+    parent: int | None = None,
+) -> int:
+    """Serve one socket until a signal; gives the exit code.
+
+    address:    how clients call what listens there.
+    make_app:   makes the application, such as `recollect.serving.app.create_app`.
+    listening:  called once it accepts.
+    parent:     the process without which this one is to end too.
     """
     ending = Ending(settings.drain_timeout + MARGIN)
     ending.watch_signals()
-    with _bound(settings, host, port) as bound:
-        actual_port: int = bound.getsockname()[1]
-        address = Address.of(settings, host, actual_port)
-        async with lazy_backend(settings) as backend:
-            http = _Server(
-                uvicorn.Config(
-                    create_app(settings, backend, address),
-                    log_config=None,
-                    access_log=False,
-                    ws="none",
-                    proxy_headers=bool(settings.trusted_proxies),
-                    forwarded_allow_ips=list(settings.trusted_proxies),
-                    server_header=False,
-                    lifespan="on",
-                    timeout_graceful_shutdown=round(settings.drain_timeout),
-                )
-            )
+    if parent is not None:
+        ending.watch_parent(parent)
+    limits = Limits(settings)
+    async with lazy_backend(settings, wrote=limits.wrote) as backend:
+        http = _Server(
+            uvicorn.Config(
+                make_app(settings, backend, address, limits),
+                http="h11" if settings.loop == "asyncio" else "auto",
+                log_config=None,
+                access_log=False,
+                ws="none",
+                proxy_headers=bool(settings.trusted_proxies),
+                forwarded_allow_ips=list(settings.trusted_proxies),
+                server_header=False,
+                lifespan="on",
+                timeout_graceful_shutdown=math.ceil(settings.drain_timeout),
+            ),
+            listening,
+        )
 
-            async def accept() -> None:
-                await http.serve([bound])
-                ending.begin()
+        async def accept() -> None:
+            await http.serve([bound])
+            ending.begin()
 
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(accept)
-                backend.warm()
-                listening(address.url, f"{host}:{actual_port}")
-                await ending.wait()
-                # As uvicorn's own handler: SSE streams, which have no end, are told through it too.
-                http.handle_exit(signal.SIGTERM, None)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(accept)
+            backend.warm()
+            await ending.wait()
+            # As uvicorn's own handler: SSE streams, which have no end, are told through it too.
+            http.handle_exit(signal.SIGTERM, None)
     return ending.code
 
 
+def run(settings: Settings, serving: Coroutine[Any, Any, int]) -> int:
+    """Run `serve` on the event loop of the settings."""
+    with asyncio.Runner(loop_factory=_loop_factory(settings)) as runner:
+        return runner.run(serving)
+
+
+def _loop_factory(settings: Settings) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if settings.loop == "auto" and find_spec("uvloop") is not None:
+        return import_module("uvloop").new_event_loop
+    return None
+
+
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers, which raise the signal again after a clean end."""
+    """uvicorn that says when it accepts, without its signal handlers, which raise the signal again
+    after a clean end."""
+
+    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._listening = listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._listening()
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -78,7 +116,14 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def _bound(settings: Settings, host: str, port: int) -> Generator[socket.socket]:
+def bound(settings: Settings, host: str, port: int) -> Generator[tuple[socket.socket, Address]]:
+    """A socket that listens, and how clients call what is there.
+
+    port:  0 lets the system choose.
+
+    Raises: InvalidArgument for an address that others can reach where there are no tokens, or
+    that has no name; NotReady for a port that is taken.
+    """
     if not takes_tokens(settings) and not is_loopback(host):
         raise InvalidArgument(
             "host",
@@ -89,11 +134,11 @@ def _bound(settings: Settings, host: str, port: int) -> Generator[socket.socket]
     Address.of(settings, host, port)  # what is wrong with it is said before anything is opened
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        bound = socket.create_server((host, port), family=family, backlog=1024)
+        listener = socket.create_server((host, port), family=family, backlog=1024)
     except OSError as error:
         raise NotReady(
             f"port {port} on {host} cannot be used ({error.strerror}); choose another one with --port or "
             "RECOLLECT_PORT, or end the program that uses it"
         ) from error
-    with bound:
-        yield bound
+    with listener:
+        yield listener, Address.of(settings, host, listener.getsockname()[1])

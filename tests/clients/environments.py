@@ -40,9 +40,8 @@ def python_with(*requirements: str) -> Path:
     return made("python", wanted, fill) / "bin" / "python"
 
 
-def node_modules() -> Path:
-    """The folder in which `programs/package.json` is installed. Skips the test when it cannot be had."""
-    package = PROGRAMS / "package.json"
+def node_modules(package: Path = PROGRAMS / "package.json") -> Path:
+    """The folder in which a `package.json` is installed. Skips the test when it cannot be had."""
 
     def fill(folder: Path) -> None:
         shutil.copy(package, folder)

@@ -104,6 +104,9 @@ def test_the_inspector_calls_every_tool(server: dict[str, Any], era: str, tmp_pa
     calls: dict[str, dict[str, object]] = {
         "append_message": here | {"role": "user", "content": 'Zürich ☂ "quoted"\nsecond line'},
         "append_messages": here | {"messages": [{"role": "assistant", "content": "noted"}]},
+        "open_turn": here | {"content": "And now?", "key": "opened"},
+        "save_summary": here | {"upto_seq": 1, "content": "The user greeted."},
+        "fork_conversation": here,
         "load_context": here,
         "list_messages": here,
         "read_message": here | {"seq": 1},

@@ -66,9 +66,9 @@ async def test_a_store_on_a_database_without_our_schema_does_not_open(empty_data
         ("ALTER ROLE recollect_search SUPERUSER", "ALTER ROLE recollect_search NOSUPERUSER NOBYPASSRLS;"),
         ("ALTER TABLE recollect.message DISABLE ROW LEVEL SECURITY", "ALTER TABLE recollect.message ENABLE"),
         ("ALTER TABLE recollect.summary NO FORCE ROW LEVEL SECURITY", "not enforced on summary"),
-        ("ALTER FUNCTION recollect.window_v1 OWNER TO CURRENT_USER", "window_v1 do not belong"),
-        ("ALTER FUNCTION recollect.append_v1 SECURITY INVOKER", "append_v1 do not belong"),
-        ("DROP FUNCTION recollect.window_v1", "lacks window_v1"),
+        ("ALTER FUNCTION recollect.window_v2 OWNER TO CURRENT_USER", "window_v2 do not belong"),
+        ("ALTER FUNCTION recollect.append_v2 SECURITY INVOKER", "append_v2 do not belong"),
+        ("DROP FUNCTION recollect.window_v2", "lacks window_v2"),
     ],
 )
 def test_a_spoilt_database_is_refused_with_what_helps(superuser: str, spoil: str, refusal: str) -> None:
@@ -88,7 +88,7 @@ def test_a_newer_schema_without_our_functions_is_refused(superuser: str) -> None
     run_sql(
         superuser,
         "UPDATE recollect.schema_version SET version_num = '9999'",
-        "DROP FUNCTION recollect.append_v1",
+        "DROP FUNCTION recollect.append_v2",
     )
     with pytest.raises(NotReady, match="Upgrade Recollect"):
         check(superuser)

@@ -193,8 +193,8 @@ async def test_the_database_too_refuses_an_empty_append(database_url: str, histo
     try:
         with pytest.raises(asyncpg.InvalidParameterValueError):
             await connection.execute(
-                "SELECT recollect.append_v1($1, $2, '{}', '{}', '{}', '{}', '{}', '{}', '{}', "
-                "NULL, NULL, NULL, false)",
+                "SELECT recollect.append_v2($1, $2, '{}', '{}', '{}', '{}', '{}', '{}', '{}', "
+                "NULL, NULL, NULL, false, NULL)",
                 "alice",
                 c,
             )

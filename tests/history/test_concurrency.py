@@ -91,7 +91,7 @@ def acknowledged(told: list[Path]) -> int:
 async def backends_of_appenders(connection: asyncpg.Connection[asyncpg.Record]) -> list[int]:
     rows = await connection.fetch(
         "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
-        "AND query LIKE '%append_v1%'"
+        "AND query LIKE '%append_v2%'"
     )
     return [row["pid"] for row in rows]
 

@@ -13,11 +13,11 @@ from calibration.corpus import samples
 from calibration.fit import fit
 from calibration.o200k import o200k
 from calibration.report import Error, errors
+from recollect.history.token_prices import WEIGHTS
 from recollect.history.tokens import (
     IMAGE_TOKENS,
     MESSAGE_OVERHEAD,
     SAFETY,
-    WEIGHTS,
     WHOLE_CHARS,
     budget_for,
     estimate,

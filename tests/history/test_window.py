@@ -6,10 +6,10 @@ from itertools import accumulate
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recollect.db.messages import Window
+from recollect.db.messages import StoredSummary, Window
 from recollect.history.formats import FORMATS, Format
 from recollect.history.formats.rendered import PROVIDERS, Provider
 from recollect.history.tokens import estimate, estimate_message
@@ -41,6 +41,15 @@ def read(messages: list[Message], instructions: str | None = None) -> Window:
     return Window(instructions, tip, tip, tip, tip, messages[::-1], tokens[::-1])
 
 
+def summarised(found: Window, summary: str | None) -> Window:
+    """The same with a summary of its first half."""
+    half = found.length // 2
+    if summary is not None and half:
+        tokens = found.path_tokens[found.length - half]
+        found.summary = StoredSummary(half, summary, estimate(summary), tokens)
+    return found
+
+
 def windowed(found: Window, budget: int, format: Format) -> ContextWindow:
     return build_window("c", found, plan(budget, format))
 
@@ -55,7 +64,7 @@ def path(*said: Said) -> Window:
 
 # A step of a conversation: what is said, or a tool exchange with whatever a crash left of it.
 ids = st.sampled_from(["a", "b", "c"])
-words = st.sampled_from(["hi", "a longer thing to say " * 5, "漢字 and more", "x" * 3_000])
+words = st.sampled_from(["hi", "a longer thing to say " * 5, "漢字 and more", "x" * 3_000, "row\n" * 1_500])
 
 
 def said(role: Role, content: st.SearchStrategy[Any]) -> st.SearchStrategy[Said]:
@@ -116,19 +125,32 @@ def test_every_window_of_every_size_is_valid_for_chat_completions(said: list[Sai
     json.dumps(window.messages)
 
 
-@given(steps, st.integers(1, 4_000), st.sampled_from(PROVIDERS))
+@settings(max_examples=2_000)
+@given(steps, st.integers(1, 4_000), st.sampled_from(PROVIDERS), st.none() | words)
 def test_every_window_of_every_size_is_what_its_provider_accepts(
-    said: list[Said], budget: int, provider: Provider
+    said: list[Said], budget: int, provider: Provider, summary: str | None
 ) -> None:
-    window = windowed(path(*said), budget, provider)
-    assert VALIDATORS[provider](window.messages) == [] or not window.last_seq
+    found = summarised(path(*said), summary)
+    window = windowed(found, budget, provider)
+    assert VALIDATORS[provider](window.messages) == []
 
 
-@given(steps, st.integers(1, 4_000), st.sampled_from(FORMATS), st.none() | words)
+@settings(deadline=None)  # forty windows an example
+@given(steps, st.sampled_from(PROVIDERS), st.none() | words)
+def test_one_conversation_is_valid_in_each_size_of_window(
+    said: list[Said], provider: Provider, summary: str | None
+) -> None:
+    found = summarised(path(*said), summary)
+    for budget in [*range(1, 300, 7), *range(300, 4_000, 190)]:
+        assert VALIDATORS[provider](windowed(found, budget, provider).messages) == [], budget
+
+
+@settings(max_examples=500)
+@given(steps, st.integers(1, 4_000), st.sampled_from(FORMATS), st.none() | words, st.none() | words)
 def test_no_window_is_larger_than_its_budget(
-    said: list[Said], budget: int, format: Format, instructions: str | None
+    said: list[Said], budget: int, format: Format, instructions: str | None, summary: str | None
 ) -> None:
-    found = path(*said)
+    found = summarised(path(*said), summary)
     found.instructions = instructions
     window = windowed(found, budget, format)
     assert window.tokens <= budget

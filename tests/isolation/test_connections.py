@@ -192,8 +192,8 @@ async def _cancel_a_call(db: Database, history: History) -> None:
 async def _fail_in_a_function(db: Database, history: History) -> None:
     with pytest.raises(asyncpg.InvalidParameterValueError):
         await db.call(
-            "SELECT recollect.append_v1($1, 'hers', '{}', '{}', '{}', '{}', '{}', '{}', '{}', "
-            "NULL, NULL, NULL, false)",
+            "SELECT recollect.append_v2($1, 'hers', '{}', '{}', '{}', '{}', '{}', '{}', '{}', "
+            "NULL, NULL, NULL, false, NULL)",
             "alice",
             repeatable=False,
         )

@@ -33,7 +33,7 @@ async def test_the_list_shows_what_is_needed_to_choose(call: Call) -> None:
     await call("update_conversation", conversation_id="a", pinned=True)
     lines = (await call("list_conversations")).splitlines()
     assert lines[0] == "2 conversations, latest first; titles and metadata are stored data:"
-    assert lines[1].startswith('a "First": 1 messages, head 1, ')
+    assert lines[1].startswith('a "First": 1 message, head 1, ')
     assert lines[1].endswith(", pinned")
     assert lines[2].startswith("b (untitled): 0 messages, head 0, ")
     assert lines[2].endswith('{"project":"porto"}')
@@ -60,6 +60,11 @@ async def test_a_title_cannot_pose_as_another_line_of_the_list(call: Call) -> No
     lines = (await call("list_conversations")).splitlines()
     assert len(lines) == 12
     assert not [line for line in lines if line.startswith("c_fake") or not line.isprintable()]
+
+
+async def test_metadata_are_listed_in_their_own_script(call: Call) -> None:
+    await call("create_conversation", conversation_id="a", metadata={"担当": "田中\u2028"})
+    assert (await call("list_conversations")).splitlines()[1].endswith(', {"担当":"田中\\u2028"}')
 
 
 async def test_an_empty_list_says_what_to_do(call: Call) -> None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
+from random import Random
 from typing import Any
 
+import pytest
 from mcp import Client
 
 from recollect.history.tokens import estimate
 from tests.mcp_server.conftest import Call, text_of
+
+DENSE = b64encode(Random(7).randbytes(33_000)).decode()
+"""44,000 characters that cost a token for one and a half of them."""
 
 
 async def fill(call: Call, conversation: str, count: int, words: str = "word") -> None:
@@ -274,4 +280,58 @@ async def test_a_short_text_beside_a_huge_call_says_that_there_is_more(call: Cal
     ]
     await call("append_message", conversation_id=conversation, role="assistant", content=parts)
     text = await call("list_messages", conversation_id=conversation)
-    assert "Let me write that.\n(there is more; read_message seq=1 format=json shows all its parts)" in text
+    assert "Let me write that.\n→ (there is more; read_message seq=1 format=json shows all its parts)" in text
+
+
+async def test_a_cut_result_names_its_call_and_a_cut_thought_keeps_its_calls(
+    call: Call, conversation: str
+) -> None:
+    asks = [
+        {"type": "text", "text": "hm " * 300},
+        {"type": "tool_call", "id": "c1", "name": "weather", "arguments": {"city": "Porto"}},
+    ]
+    tells = [{"type": "tool_result", "call_id": "c1", "content": "wet " * 9_000, "is_error": True}]
+    messages = [{"role": "assistant", "content": asks}, {"role": "tool", "content": tells}]
+    await call("append_messages", conversation_id=conversation, messages=messages)
+    for detail in ("concise", "full"):
+        text = await call("list_messages", conversation_id=conversation, detail=detail)
+        assert '→ weather (call c1) {"city": "Porto"}\n[#2 tool ' in text
+        assert "← call c1 failed:\nwet wet" in text
+        assert "(cut; read_message seq=2 offset=" in text
+
+
+@pytest.mark.parametrize("detail", ["concise", "full"])
+async def test_a_long_text_beside_a_huge_call_is_no_larger_than_a_page(
+    detail: str, call: Call, conversation: str
+) -> None:
+    for argument in ("漢字" * 300, "漢字" * 3_900, DENSE[:7_000], DENSE):
+        asks = [
+            {"type": "text", "text": "hm " * 400},
+            {"type": "tool_call", "id": "c1", "name": "write", "arguments": {"text": argument}},
+        ]
+        await call("append_message", conversation_id=conversation, role="assistant", content=asks)
+        text = await call("list_messages", conversation_id=conversation, limit=1, detail=detail)
+        assert estimate(text) < 10_000
+        assert "format=json" in text or argument in text
+
+
+async def test_exact_answers_are_small_too_unless_more_is_asked_for(call: Call, conversation: str) -> None:
+    image = [{"type": "image", "data": DENSE}]
+    await call("append_message", conversation_id=conversation, role="user", content=image)
+    listed = await call("list_messages", conversation_id=conversation, format="json")
+    assert "left_out" in json.loads(listed)["messages"][0]
+    joined, offset = "", 0
+    while offset is not None:
+        read = await call("read_message", conversation_id=conversation, seq=1, format="json", offset=offset)
+        assert estimate(read) < 10_000
+        slice = json.loads(read)
+        joined, offset = joined + slice["slice"], slice.get("next_offset")
+    assert json.loads(joined)["content"] == image
+    whole = await call("read_message", conversation_id=conversation, seq=1, format="json", limit=100_000)
+    assert json.loads(whole)["content"] == image
+
+
+async def test_reading_past_the_end_says_where_the_end_is(call: Call, conversation: str) -> None:
+    await call("append_message", conversation_id=conversation, role="user", content="short")
+    text = await call("read_message", conversation_id=conversation, seq=1, offset=5)
+    assert text.splitlines()[-1] == "Nothing is there: the message has 5 characters."

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from recollect.models.message import Message, Part
 from recollect.models.parts import part_text, readable
@@ -19,10 +19,16 @@ from recollect.models.parts import part_text, readable
 # and invisible characters. Then what our own lines start with, quoted already or not.
 _BREAKS = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
 _INVISIBLE = r"\xad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
-_MARKS = ("[#", "→ ", "← ", "<conversation", "</conversation")
+
+# What every text that can pose as ours holds: one character, and then more. To look for the character
+# takes a tenth of the time.
+_SIGNS = (("#", "[#"), ("→", "→ "), ("←", "← "), ("<", "conversation"))
 _POSING = re.compile(
     rf"((?:^|[{_BREAKS}])(?:[^\S{_BREAKS}]|[{_INVISIBLE}])*+)(?=\\*(?:\[#|→ |← |</?conversation))"
 )
+
+_WORDS = {"text": "text", "refusal": "text", "tool_result": "content"}
+"""The field of a part that holds words, which a stub may stand for."""
 
 
 def fenced(attributes: str, body: str) -> str:
@@ -35,26 +41,52 @@ def quoted(text: str) -> str:
     return _marked(readable(text))
 
 
-def render(messages: Iterable[Message]) -> str:
-    return "\n".join(render_message(message) for message in messages)
+def render_each(messages: Sequence[Message]) -> list[str]:
+    """Every message, rendered. Most conversations hold no line that poses as ours, and most messages
+    are one plain text: to look once through all of them is what makes a window cheap."""
+    plain = not _may_pose("\n".join([m.text for m in messages]))
+    return [
+        f"[#{m.seq} {m.role} {str(m.created_at)[:16]}]\n{m.text}"
+        if plain
+        and m.stored_parts is None
+        and m.author is None
+        and m.occurred_at is None
+        and m.parent_seq == m.seq - 1
+        else render_message(m)
+        for m in messages
+    ]
 
 
 def render_message(message: Message, text: str | None = None) -> str:
-    """One message; with `text`, that instead of its own words (a stub of a huge message)."""
-    return f"{header(message)}\n{quoted(text) if text is not None else _body(message)}"
+    """One message; with `text`, that instead of its own words (a stub of a huge message): its calls,
+    and which call it answers, stay."""
+    return f"{header(message)}\n{_body(message) if text is None else _stub(message, text)}"
+
+
+def _may_pose(text: str) -> bool:
+    """Whether a line of a text may look like one of ours; far cheaper than to go through the lines."""
+    return any(sign in text and more in text for sign, more in _SIGNS)
 
 
 def header(message: Message) -> str:
-    who = message.role if message.author is None else f"{message.role} {json.dumps(message.author)}"
+    who = message.role if message.author is None else f"{message.role} {in_line(message.author)}"
     branch = "" if message.parent_seq == message.seq - 1 else f" after #{message.parent_seq}"
     at = message.occurred_at or message.created_at
     return f"[#{message.seq} {who} {str(at)[:16]}{branch}]"  # str: half the time of isoformat
 
 
+def in_line(value: object) -> str:
+    """A stored value as JSON within one of our own lines: readable in any script, and without what
+    could end the line or is invisible, which is escaped."""
+    written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if written.isprintable():
+        return written
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in written)
+
+
 def _marked(text: str) -> str:
     """Text out of the database, which is readable."""
-    # Most texts hold none of the marks; to find that out costs far less than to go through the lines.
-    if "[#" in text or "→ " in text or "← " in text or "conversation" in text:
+    if _may_pose(text):
         return _POSING.sub(r"\1\\", text)
     return text
 
@@ -63,6 +95,17 @@ def _body(message: Message) -> str:
     if message.stored_parts is None:
         return _marked(message.text)
     return "\n".join(_part(message, part) for part in message.parts)
+
+
+def _stub(message: Message, words: str) -> str:
+    if message.stored_parts is None or message.parts_left_behind:
+        return quoted(words)
+    shown: list[str] = []
+    for part in message.parts:
+        field = _WORDS.get(part["type"])
+        shown.append(_part(message, part if field is None else part | {field: words}))
+        words = words if field is None else "…"
+    return "\n".join(shown)
 
 
 def _part(message: Message, part: Part) -> str:
@@ -77,13 +120,15 @@ def _part(message: Message, part: Part) -> str:
     if kind in ("text", "refusal"):
         return quoted(part_text(part))
     if kind == "reasoning":
-        return f"→ (reasoning, not shown; read_message seq={message.seq} has it)"
+        return f"→ (reasoning, not shown; read_message seq={message.seq} format=json has it)"
     name = next(
         (part[field] for field in ("name", "filename", "uri", "url") if isinstance(part.get(field), str)), ""
     )
     if len(name) > 200:  # a data: URL is no name
         name = name[:40] + "…"
-    return f"→ ({kind} {one_line(name)}; read_message seq={message.seq} has it)".replace(" ;", ";")
+    return f"→ ({kind} {one_line(name)}; read_message seq={message.seq} format=json has it)".replace(
+        " ;", ";"
+    )
 
 
 def one_line(text: str) -> str:

@@ -30,11 +30,12 @@ async def read_message(
 ) -> str:
     """Read one message in full, in slices if it is large, such as one that was shown cut. The
     answer says the offset of the next slice."""
+    most = render.MAX_TOKENS if limit is None else None
     if format == "json":
         whole = await history.read_message(conversation_id, seq, limit=1)
-        return exact.slice_of(whole.message, offset, limit or DEFAULT_CHARS)
+        return exact.slice_of(whole.message, offset, limit or DEFAULT_CHARS, most)
     part = await history.read_message(conversation_id, seq, offset=offset, limit=limit or DEFAULT_CHARS)
-    return render.slice_of(part, render.MAX_TOKENS if limit is None else None)
+    return render.slice_of(part, most)
 
 
 DEFINITION = Definition(read_message, READS, LARGE_RESULT)

@@ -19,7 +19,13 @@ from tests.mcp_server.protected.conftest import Start, settings_for
 
 @pytest.fixture(scope="module")
 def server(start: Start) -> HttpProcess:
-    return start({"RECOLLECT_ACCESS_TOKENS": "true", "RECOLLECT_LOG_LEVEL": "DEBUG"})
+    return start(
+        {
+            "RECOLLECT_ACCESS_TOKENS": "true",
+            "RECOLLECT_LOG_LEVEL": "DEBUG",
+            "RECOLLECT_REQUESTS_PER_MINUTE": "0",
+        }
+    )
 
 
 def recollect(shared_url: str, *arguments: str) -> str:

@@ -18,14 +18,17 @@ MODERN = "2026-07-28"
 READING = ("load_context", "list_conversations", "list_messages", "read_message")
 
 CALLS: dict[str, dict[str, Any]] = {
-    "create_conversation": {"conversation_id": "new"},
-    "load_context": {"conversation_id": "talk"},
-    "append_message": {"conversation_id": "talk", "role": "user", "content": "x"},
+    "open_turn": {"conversation_id": "talk", "content": "x", "key": "x"},
     "append_messages": {"conversation_id": "talk", "messages": [{"role": "user", "content": "x"}]},
+    "create_conversation": {"conversation_id": "new"},
+    "append_message": {"conversation_id": "talk", "role": "user", "content": "x"},
+    "load_context": {"conversation_id": "talk"},
+    "save_summary": {"conversation_id": "talk", "upto_seq": 1, "content": "x"},
     "list_conversations": {},
     "list_messages": {"conversation_id": "talk"},
     "read_message": {"conversation_id": "talk", "seq": 1},
     "update_conversation": {"conversation_id": "talk", "title": "another"},
+    "fork_conversation": {"conversation_id": "talk"},
     "delete_conversation": {"conversation_id": "talk"},
 }
 PERMANENT = {"conversation_id": "talk", "permanent": True, "confirm": "talk"}

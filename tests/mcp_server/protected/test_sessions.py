@@ -7,9 +7,12 @@ import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from tests.identity.provider import Provider
 from tests.mcp_server.http_process import HEADERS, HttpProcess, bearer, call, request, text, tool_call
 from tests.mcp_server.processes import INITIALIZE
+from tests.mcp_server.protected.conftest import Start, settings_for
 from tests.mcp_server.protected.streams import SseSession
 
 USERS = 200
@@ -63,9 +66,11 @@ def test_a_session_id_of_the_newer_transport_gives_nothing(
     assert "hers" in text(call(server, alice, "list_conversations"))
 
 
+@pytest.mark.parametrize("workers", ["1", "4"])
 def test_hundreds_of_users_at_once_with_equal_request_ids_get_their_own_answers(
-    user: str, server: HttpProcess, provider: Provider
+    workers: str, user: str, start: Start, provider: Provider
 ) -> None:
+    server = start(settings_for(provider, RECOLLECT_POOL_SIZE="5"), "--workers", workers)
     tokens = [provider.token(sub=f"{user}-{number}") for number in range(USERS)]
 
     def speak(number: int) -> list[str]:
