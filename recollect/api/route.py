@@ -94,9 +94,7 @@ class StrictRoute(APIRoute):
             except RecollectError as error:
                 if isinstance(error, NotReady):
                     logger.warning("not ready: %s", error)
-                    error = (
-                        error if strict.admitted else NotReady("Not ready; the log says why")
-                    )
+                    error = error if strict.admitted else NotReady("Not ready; the log says why")
                 return problems.of_error(
                     error,
                     in_path="conversation_id" in request.path_params,

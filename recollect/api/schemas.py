@@ -415,6 +415,9 @@ class Context(BaseModel):
     first_seq: int
     last_seq: int
     omitted: Annotated[int, Field(description="How many messages of the path are not shown.")]
+    outside: Annotated[
+        int | None, Field(description="How many messages of the path stand before the first that is shown.")
+    ] = None
     outside_upto: Annotated[
         int | None, Field(description="The message before the first that is shown, where there are any.")
     ] = None
@@ -424,6 +427,7 @@ class Context(BaseModel):
     summary_upto: Annotated[
         int | None, Field(description="How far the summary goes that stands in front.")
     ] = None
+    trashed: Annotated[bool, Field(description="The conversation is in the trash.")] = False
     receipt: Annotated[str, Field(description="Gives the same window again later, byte for byte.")]
     repairs: Annotated[
         list[str] | None, Field(description="What was left out or made up to keep the window valid.")

@@ -62,6 +62,7 @@ class Window:
     messages: list[Message]
     path_tokens: list[int]
     summary: StoredSummary | None = None
+    trashed: bool = False
 
 
 async def append(
@@ -199,6 +200,7 @@ async def window(
         length=head["token_count"],
         messages=[],
         path_tokens=[],
+        trashed=head["occurred_at"] is not None,
     )
     first = 1
     if len(rows) > 1 and rows[1]["seq"] == -1:

@@ -122,7 +122,7 @@ class Reading:
             more = re.search(r" More: offset=(\d+)\.", part.text)
             offset = None if more is None else more[1]
         self.large_context, self.large_message = yield [
-            call("load_context", conversation_id="prose", max_tokens=100_000),
+            call("load_context", conversation_id="prose", max_tokens=60_000),
             call("read_message", conversation_id="huge", seq=1, limit=300_000),
         ]
         return ""
