@@ -12,8 +12,9 @@ from typing import Annotated
 import typer
 
 from recollect.mcp_server.address import Address
+from recollect.mcp_server.assembly import Assembly, takes_tokens
 from recollect.mcp_server.logs import log_to_stderr
-from recollect.mcp_server.serving import MARGIN, bound, create_app, run, serve, takes_tokens
+from recollect.mcp_server.serving import MARGIN, bound, run, serve
 from recollect.mcp_server.workers import Workers
 from recollect.settings import Settings
 
@@ -48,7 +49,7 @@ def command(
             _announce(address.url, where, settings)
 
         if count == 1:
-            code = run(settings, serve(settings, listener, address, create_app, listening))
+            code = run(settings, serve(settings, listener, address, Assembly.app, listening))
         else:
             patience = settings.drain_timeout + 2 * MARGIN
             code = Workers(count, listener, partial(_work, address, os.getpid()), patience=patience).run(
@@ -63,7 +64,7 @@ def _work(address: Address, parent: int, listener: socket.socket, ready: Connect
     """One of several processes. Its settings come from where its parent's came from."""
     settings = Settings()
     log_to_stderr(settings.log_level)
-    serving = serve(settings, listener, address, create_app, lambda: ready.send_bytes(b"!"), parent=parent)
+    serving = serve(settings, listener, address, Assembly.app, lambda: ready.send_bytes(b"!"), parent=parent)
     code = run(settings, serving)
     sys.stderr.flush()
     os._exit(code)

@@ -18,19 +18,11 @@ from typing import Any
 
 import anyio
 import uvicorn
-from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from recollect.identity.access_tokens import AccessTokens
-from recollect.identity.authenticator import TokenAuthenticator
-from recollect.identity.issuers import Issuers
-from recollect.identity.limits import Limits
 from recollect.mcp_server.address import Address, is_loopback
-from recollect.mcp_server.app import create_server
-from recollect.mcp_server.backend import LazyBackend, lazy_backend
-from recollect.mcp_server.bearer import current_caller, permitted
+from recollect.mcp_server.assembly import Assembly, assembled, takes_tokens
 from recollect.mcp_server.ending import Ending
-from recollect.mcp_server.http import Door, create_http_app
 from recollect.models.errors import InvalidArgument, NotReady
 from recollect.settings import Settings
 
@@ -38,7 +30,7 @@ MARGIN = 2.0
 """Seconds after the drain timeout at which a server that was told to end is gone, whatever hangs."""
 
 
-MakeApp = Callable[[Settings, LazyBackend, Address, Limits], ASGIApp]
+MakeApp = Callable[[Assembly], ASGIApp]
 
 
 async def serve(
@@ -53,7 +45,7 @@ async def serve(
     """Serve one socket until a signal; gives the exit code.
 
     address:    how clients call what listens there.
-    make_app:   makes the application; `create_app` or what an assembly of more doors has.
+    make_app:   makes the application out of its parts, such as `Assembly.app`.
     listening:  called once it accepts.
     parent:     the process without which this one is to end too.
     """
@@ -61,11 +53,10 @@ async def serve(
     ending.watch_signals()
     if parent is not None:
         ending.watch_parent(parent)
-    limits = Limits(settings)
-    async with lazy_backend(settings, wrote=limits.wrote) as backend:
+    async with assembled(settings, address) as parts:
         http = _Server(
             uvicorn.Config(
-                make_app(settings, backend, address, limits),
+                make_app(parts),
                 http="h11" if settings.loop == "asyncio" else "auto",
                 log_config=None,
                 access_log=False,
@@ -79,16 +70,23 @@ async def serve(
             listening,
         )
 
+        ended = asyncio.Event()
+
         async def accept() -> None:
             await http.serve([bound])
             ending.begin()
+            ended.set()
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(accept)
-            backend.warm()
+            tasks.start_soon(parts.feed.run)
+            parts.backend.warm()
             await ending.wait()
+            parts.listening.close()
             # As uvicorn's own handler: SSE streams, which have no end, are told through it too.
             http.handle_exit(signal.SIGTERM, None)
+            await ended.wait()
+            tasks.cancel_scope.cancel()
     return ending.code
 
 
@@ -102,33 +100,6 @@ def _loop_factory(settings: Settings) -> Callable[[], asyncio.AbstractEventLoop]
     if settings.loop == "auto" and find_spec("uvloop") is not None:
         return import_module("uvloop").new_event_loop
     return None
-
-
-def create_app(settings: Settings, backend: LazyBackend, address: Address, limits: Limits) -> Starlette:
-    """The application: for the users of the accepted tokens, or without tokens for the one user.
-
-    limits:  for all that `backend` writes too.
-    """
-    if not takes_tokens(settings):
-        return create_http_app(create_server(backend, identity=lambda: settings.user_id), address)
-    door = Door(
-        create_authenticator(settings, backend, address),
-        limits,
-        [issuer.issuer for issuer in settings.issuers if issuer.secret is None],
-    )
-    server = create_server(backend, identity=lambda: current_caller().user_id, middleware=[permitted])
-    return create_http_app(server, address, door=door)
-
-
-def create_authenticator(settings: Settings, backend: LazyBackend, address: Address) -> TokenAuthenticator:
-    """Who accepts the tokens that the settings allow."""
-    tokens = AccessTokens(backend.database) if settings.access_tokens else None
-    return TokenAuthenticator(Issuers(settings.issuers, address.resources()), tokens)
-
-
-def takes_tokens(settings: Settings) -> bool:
-    """Whether each request needs a token; otherwise there is one user."""
-    return bool(settings.issuers) or settings.access_tokens
 
 
 class _Server(uvicorn.Server):
