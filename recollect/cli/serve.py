@@ -12,7 +12,8 @@ from typing import Annotated
 import typer
 
 from recollect.mcp_server.address import Address
-from recollect.serving.app import create_app, has_extra, takes_tokens
+from recollect.mcp_server.assembly import takes_tokens
+from recollect.serving.app import create_app, has_extra
 from recollect.serving.logs import log_as
 from recollect.serving.process import MARGIN, bound, run, serve
 from recollect.serving.workers import Workers

@@ -122,6 +122,15 @@ class Database:
         """How many connections there are, and who waits for one."""
         return self._pool.use()
 
+    async def open_direct(self) -> Connection | None:
+        """A connection beside the pool, for LISTEN; its user closes it. None where a transaction-mode
+        pooler stands in between: what hears there is a server connection that belongs to nobody."""
+        connection = await self._pool.connector.open()
+        if self._pool.connector.transaction:
+            connection.terminate()
+            return None
+        return connection
+
     async def call(self, query: str, *args: object, repeatable: bool) -> list[asyncpg.Record]:
         """Call one of our functions that set the user themselves: one statement, one round trip.
 

@@ -129,7 +129,7 @@ class AccessTokens:
             found = await access_tokens.find(tx, user_id, hash)
         if found is None:
             raise Unauthenticated(NOT_KNOWN)
-        caller = Caller(user_id, frozenset(found.scopes), f"token {found.id}")
+        caller = Caller(user_id, frozenset(found.scopes), f"token {found.id}", found.expires_at.timestamp())
         seen = _Seen(caller, found.expires_at, time.monotonic())
         if len(self._seen) >= MOST_REMEMBERED:
             self._seen.pop(next(iter(self._seen)))

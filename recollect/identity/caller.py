@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from recollect.models.errors import Forbidden
@@ -23,11 +24,14 @@ class Caller:
     user_id:  whose history: the key of everything that is stored.
     scopes:   what the token allows, of `SCOPES`.
     client:   the program that holds the token, as its issuer names it. Not a secret.
+    expires_at:  when the token ends, in seconds since 1970. What lasts longer than a request has to
+              end with it.
     """
 
     user_id: str
     scopes: frozenset[str]
     client: str
+    expires_at: float = math.inf
 
     def require(self, *scopes: str) -> None:
         """Refuse what the token does not allow.

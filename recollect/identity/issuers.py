@@ -62,6 +62,7 @@ class Issuers:
             self._user_id(issuer.settings, claims),
             _scopes(issuer.settings, claims),
             _client(claims),
+            float(claims["exp"]) + issuer.settings.leeway,
         )
 
     def _user_id(self, settings: IssuerSettings, claims: dict[str, Any]) -> str:

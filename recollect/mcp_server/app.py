@@ -11,6 +11,7 @@ from typing import Any
 
 from mcp.server import CacheHint
 from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
+from mcp.server.subscriptions import SubscriptionBus
 
 from recollect.mcp_server.backend import Backend, History
 from recollect.mcp_server.instructions import INSTRUCTIONS
@@ -26,12 +27,17 @@ _OF_ONE_USER = CacheHint(ttl_ms=0, scope="private")
 
 
 def create_server(
-    backend: Backend, *, identity: Callable[[], str], middleware: Sequence[ServerMiddleware[Any]] = ()
+    backend: Backend,
+    *,
+    identity: Callable[[], str],
+    middleware: Sequence[ServerMiddleware[Any]] = (),
+    subscriptions: SubscriptionBus | None = None,
 ) -> RecollectServer:
     """A server over the store of `backend`.
 
     identity:    gives the user of the present request; called once for each.
     middleware:  what each request passes first, such as a look at what its token allows.
+    subscriptions:  tells clients of changes. None: of those that a tool tells itself.
 
     More tools and resources may be added to what comes back; the transports serve it.
     """
@@ -62,6 +68,7 @@ def create_server(
             "resources/read": _OF_ONE_USER,
         },
         middleware=[*middleware, warm_up],
+        subscriptions=subscriptions,
     )
     add_resources(server, reach)
     add_prompts(server, reach)

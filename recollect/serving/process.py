@@ -20,19 +20,17 @@ import anyio
 import uvicorn
 from starlette.types import ASGIApp
 
-from recollect.identity.limits import Limits
 from recollect.mcp_server.address import Address, is_loopback
-from recollect.mcp_server.backend import LazyBackend, lazy_backend
+from recollect.mcp_server.assembly import Assembly, assembled, takes_tokens
 from recollect.mcp_server.ending import Ending
 from recollect.models.errors import InvalidArgument, NotReady
-from recollect.serving.app import takes_tokens
 from recollect.settings import Settings
 
 MARGIN = 2.0
 """Seconds after the drain timeout at which a server that was told to end is gone, whatever hangs."""
 
 
-MakeApp = Callable[[Settings, LazyBackend, Address, Limits], ASGIApp]
+MakeApp = Callable[[Assembly], ASGIApp]
 
 
 async def serve(
@@ -47,7 +45,7 @@ async def serve(
     """Serve one socket until a signal; gives the exit code.
 
     address:    how clients call what listens there.
-    make_app:   makes the application, such as `recollect.serving.app.create_app`.
+    make_app:   makes the application out of its parts, such as `recollect.serving.app.create_app`.
     listening:  called once it accepts.
     parent:     the process without which this one is to end too.
     """
@@ -55,11 +53,10 @@ async def serve(
     ending.watch_signals()
     if parent is not None:
         ending.watch_parent(parent)
-    limits = Limits(settings)
-    async with lazy_backend(settings, wrote=limits.wrote) as backend:
+    async with assembled(settings, address) as parts:
         http = _Server(
             uvicorn.Config(
-                make_app(settings, backend, address, limits),
+                make_app(parts),
                 http="h11" if settings.loop == "asyncio" else "auto",
                 log_config=None,
                 access_log=False,
@@ -73,16 +70,23 @@ async def serve(
             listening,
         )
 
+        ended = asyncio.Event()
+
         async def accept() -> None:
             await http.serve([bound])
             ending.begin()
+            ended.set()
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(accept)
-            backend.warm()
+            tasks.start_soon(parts.feed.run)
+            parts.backend.warm()
             await ending.wait()
+            parts.listening.close()
             # As uvicorn's own handler: SSE streams, which have no end, are told through it too.
             http.handle_exit(signal.SIGTERM, None)
+            await ended.wait()
+            tasks.cancel_scope.cancel()
     return ending.code
 
 
