@@ -22,6 +22,7 @@ from recollect.history.scope import (
     users_table,
 )
 from recollect.history.window import MAX_ROWS, Plan, build_window, plan
+from recollect.models.batch import Batch
 from recollect.models.errors import HeadMoved, InvalidArgument, KeyReused, NotFound, NotReproducible
 from recollect.models.message import Appended, ContextWindow, MessagePage, MessageSlice, NewMessage, Turn
 
@@ -93,7 +94,7 @@ class MessageVerbs(Scope):
         )
         if done.outcome == "moved":
             raise await self._head_moved(id, expected_head or 0, done.head or 0)
-        return _appended(id, done, key)
+        return self._landed(_appended(id, done, key), batch)
 
     async def list_messages(
         self,
@@ -274,7 +275,12 @@ class MessageVerbs(Scope):
                 f"key: {key!r} began conversation {id!r} with other words. Take a new key, such as a UUID, "
                 "for a new conversation, or name the one that this belongs to"
             )
-        return id, created, _appended(id, done, key)
+        return id, created, self._landed(_appended(id, done, key), batch)
+
+    def _landed(self, appended: Appended, batch: Batch) -> Appended:
+        if not appended.replayed:
+            self._wrote(self._user, sum(batch.token_counts))
+        return appended
 
     async def _window(
         self, id: str, planned: Plan, upto: int | None, summary: int | None = None
