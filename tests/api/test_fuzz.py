@@ -20,7 +20,7 @@ from recollect.settings import Settings
 from tests.api.conftest import Tokens, api_over, listening
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
-SECONDS = int(os.environ.get("RECOLLECT_TEST_FUZZ_SECONDS", "25"))
+SECONDS = int(os.environ.get("RECOLLECT_TEST_FUZZ_SECONDS", "30"))
 
 
 @pytest.fixture(scope="module")
@@ -61,4 +61,4 @@ def test_whatever_is_sent_the_answer_is_one_of_the_document(address: tuple[str, 
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
     cases = re.search(r"(\d[\d,]*) generated", done.stdout)
     assert cases is not None
-    assert int(cases[1].replace(",", "")) > 150
+    assert int(cases[1].replace(",", "")) > 100
