@@ -95,7 +95,7 @@ async def append(
         after,
         repeatable=key is not None,
     )
-    return AppendOutcome(*rows[0])
+    return _counted(db, AppendOutcome(*rows[0]), batch)
 
 
 async def open_conversation(
@@ -127,7 +127,7 @@ async def open_conversation(
         repeatable=True,
     )
     *outcome, created = rows[0]
-    return AppendOutcome(*outcome), created
+    return _counted(db, AppendOutcome(*outcome), batch), created
 
 
 async def run(
@@ -213,3 +213,10 @@ async def window(
     found.messages = [Message._make(row[:-1]) for row in rows[first:]]
     found.path_tokens = [row[-1] for row in rows[first:]]
     return found
+
+
+def _counted(db: Database, done: AppendOutcome, batch: Batch) -> AppendOutcome:
+    db.counts.appends["branched" if done.branched and done.outcome == "appended" else done.outcome] += 1
+    if done.outcome == "appended":
+        db.counts.messages += len(batch.roles)
+    return done

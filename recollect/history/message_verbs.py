@@ -94,7 +94,7 @@ class MessageVerbs(Scope):
         )
         if done.outcome == "moved":
             raise await self._head_moved(id, expected_head or 0, done.head or 0)
-        return _appended(id, done, key)
+        return self._landed(_appended(id, done, key), batch)
 
     async def list_messages(
         self,
@@ -248,11 +248,10 @@ class MessageVerbs(Scope):
         else:
             check_text("id", id, MAX_ID_CHARS)
             done = await _once_more(partial(messages.append, self._db, self._user, id, batch, key=key))
-        appended = _appended(id, done, key)
-        window = await self._window(id, planned, appended.last_seq)
-        parent = done.parent_seq or 0
-        added = None if known_head is None or known_head >= parent else (known_head + 1, parent)
-        return Turn(id, created, appended, window, added)
+        appended = self._landed(_appended(id, done, key), batch)
+        found = await self._read(id, planned, appended.last_seq)
+        added = None if known_head is None else _added(found, known_head, appended.first_seq)
+        return Turn(id, created, appended, build_window(id, found, planned), added)
 
     async def _begin(
         self, id: str, batch: Batch, key: str, title: str | None, instructions: str | None
@@ -272,11 +271,26 @@ class MessageVerbs(Scope):
         )
         with users_table():
             done, created = await _once_more(begin)
+        if done.outcome == "key_reused":
+            raise KeyReused(
+                f"key: {key!r} began conversation {id!r} with other words. Take a new key, such as a UUID, "
+                "for a new conversation, or name the one that this belongs to"
+            )
         return done, created or (done.outcome == "replayed" and done.first_seq == 1)
+
+    def _landed(self, appended: Appended, batch: Batch) -> Appended:
+        if not appended.replayed:
+            self._wrote(self._user, sum(batch.token_counts))
+        return appended
 
     async def _window(
         self, id: str, planned: Plan, upto: int | None, summary: int | None = None
     ) -> ContextWindow:
+        return build_window(id, await self._read(id, planned, upto, summary), planned)
+
+    async def _read(
+        self, id: str, planned: Plan, upto: int | None, summary: int | None = None
+    ) -> messages.Window:
         found = await messages.window(
             self._db,
             self._user,
@@ -296,7 +310,7 @@ class MessageVerbs(Scope):
             raise InvalidArgument(
                 "upto_seq", f"this conversation has no message {upto}; its last one is {found.last_seq}"
             )
-        return build_window(id, found, planned)
+        return found
 
     async def _reproduced(self, id: str, receipt: str) -> ContextWindow:
         wanted = receipts.read(receipt)
@@ -351,6 +365,15 @@ async def _once_more(send: Callable[[], Awaitable[Answer]]) -> Answer:
         if error.constraint_name != "message_key_idx":
             raise
         return await send()
+
+
+def _added(found: messages.Window, known: int, first: int) -> tuple[int, int] | None:
+    """The first and the last message of the path between a head that was known and what came now."""
+    seqs = [message.seq for message in found.messages if known < message.seq < first]
+    if not seqs:
+        return None
+    reached = len(found.messages) == found.length or found.messages[-1].seq <= known
+    return (seqs[-1] if reached else known + 1, seqs[0])
 
 
 def _appended(id: str, done: messages.AppendOutcome, key: str | None) -> Appended:
