@@ -39,8 +39,8 @@ METHOD = """## How it is measured
 
 
 _CONTEXT = (
-    "Beside reading the rows it adds up what fits, finds where the window may begin, renders and hashes it. The "
-    "SELECT's own figure is mostly the way to the server and back. Rendering in C, or keeping rendered "
+    "Beside reading the rows it adds up what fits, finds where the window may begin, renders and hashes it. "
+    "The SELECT's own figure is mostly the way to the server and back. Rendering in C, or keeping rendered "
     "windows, would narrow it."
 )
 

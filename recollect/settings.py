@@ -151,6 +151,18 @@ class Settings(BaseSettings):
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="What is logged, on stderr.")
     ] = "WARNING"
 
+    log_format: Annotated[
+        Literal["text", "json"],
+        Field(description="How `recollect serve` writes its log: a line of text or of JSON."),
+    ] = "text"
+    metrics: Annotated[
+        bool,
+        Field(
+            description="Serve Prometheus metrics at /metrics, without content and ids; keep it from the"
+            " outside."
+        ),
+    ] = True
+
     @field_validator("public_url")
     @classmethod
     def _public_url_is_an_origin(cls, url: str | None) -> str | None:

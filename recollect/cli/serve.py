@@ -12,11 +12,14 @@ from typing import Annotated
 import typer
 
 from recollect.mcp_server.address import Address
-from recollect.mcp_server.assembly import Assembly, takes_tokens
-from recollect.mcp_server.logs import log_to_stderr
-from recollect.mcp_server.serving import MARGIN, bound, run, serve
-from recollect.mcp_server.workers import Workers
+from recollect.mcp_server.assembly import takes_tokens
+from recollect.serving.app import create_app, has_extra
+from recollect.serving.logs import log_as
+from recollect.serving.process import MARGIN, bound, run, serve
+from recollect.serving.workers import Workers
 from recollect.settings import Settings
+
+NO_REST = "REST API:     not installed; pip install 'recollect[server]' brings it, and /metrics"
 
 
 def command(
@@ -33,13 +36,13 @@ def command(
         typer.Option(min=1, max=64, help="Processes that serve. Default: RECOLLECT_WORKERS or 1."),
     ] = None,
 ) -> None:
-    """Serve MCP over HTTP: Streamable HTTP at /mcp, SSE at /sse.
+    """Serve MCP and REST over HTTP: Streamable HTTP at /mcp, SSE at /sse, REST below /api/.
 
     With RECOLLECT_ISSUERS or RECOLLECT_ACCESS_TOKENS it serves everybody who has a token.
     Without them it serves one user, on this machine's own addresses only. Ctrl-C ends it.
     """
     settings = Settings()
-    log_to_stderr(settings.log_level)
+    log_as(settings.log_format, settings.log_level)
     host = settings.host if host is None else host
     count = settings.workers if workers is None else workers
     with bound(settings, host, settings.port if port is None else port) as (listener, address):
@@ -49,7 +52,7 @@ def command(
             _announce(address.url, where, settings)
 
         if count == 1:
-            code = run(settings, serve(settings, listener, address, Assembly.app, listening))
+            code = run(settings, serve(settings, listener, address, create_app, listening))
         else:
             patience = settings.drain_timeout + 2 * MARGIN
             code = Workers(count, listener, partial(_work, address, os.getpid()), patience=patience).run(
@@ -63,8 +66,8 @@ def command(
 def _work(address: Address, parent: int, listener: socket.socket, ready: Connection) -> None:
     """One of several processes. Its settings come from where its parent's came from."""
     settings = Settings()
-    log_to_stderr(settings.log_level)
-    serving = serve(settings, listener, address, Assembly.app, lambda: ready.send_bytes(b"!"), parent=parent)
+    log_as(settings.log_format, settings.log_level)
+    serving = serve(settings, listener, address, create_app, lambda: ready.send_bytes(b"!"), parent=parent)
     code = run(settings, serving)
     sys.stderr.flush()
     os._exit(code)
@@ -72,11 +75,13 @@ def _work(address: Address, parent: int, listener: socket.socket, ready: Connect
 
 def _announce(address: str, where: str, settings: Settings) -> None:
     who = "for everybody who has a token" if takes_tokens(settings) else f"as the user {settings.user_id!r}"
+    rest = f"REST API:     {address}/api/me/conversations" if has_extra() else NO_REST
     print(
         f"Recollect serves MCP at {address}/mcp (older clients: {address}/sse) {who}.\n"
         f"Claude Code:  claude mcp add --transport http recollect {address}/mcp\n"
         f'Cursor:       {{"mcpServers": {{"recollect": {{"url": "{address}/mcp"}}}}}}\n'
         f'VS Code:      {{"servers": {{"recollect": {{"type": "http", "url": "{address}/mcp"}}}}}}\n'
+        f"{rest}\n"
         f"Ctrl-C ends it; it listens on {where}",
         file=sys.stderr,
         flush=True,

@@ -13,6 +13,7 @@ from typing import Any, Self, TypeVar
 import asyncpg
 
 from recollect.db import failures
+from recollect.db.activity import Counts, PoolUse
 from recollect.db.connector import Connection, Connector
 from recollect.db.failures import DRIVER_ERRORS
 from recollect.db.pool import Pool
@@ -83,6 +84,7 @@ class Database:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self.counts = Counts()
 
     @classmethod
     async def open(
@@ -115,6 +117,10 @@ class Database:
     async def close(self, timeout: float = 5) -> None:
         """Let what is under way finish, at most `timeout` seconds, and close all connections."""
         await self._pool.close(timeout)
+
+    def pool_use(self) -> PoolUse:
+        """How many connections there are, and who waits for one."""
+        return self._pool.use()
 
     async def open_direct(self) -> Connection | None:
         """A connection beside the pool, for LISTEN; its user closes it. None where a transaction-mode
@@ -153,6 +159,7 @@ class Database:
                 pool.give(connection)
                 return rows
             again = False
+            self.counts.retries += 1
             connection = await pool.take_fresh()
 
     def read(self, user_id: str) -> AbstractAsyncContextManager[ReadTx]:
@@ -222,6 +229,7 @@ class Database:
             else:
                 return connection
             again = False
+            self.counts.retries += 1
             connection = await self._pool.take_fresh()
 
 

@@ -62,6 +62,7 @@ class Window:
     messages: list[Message]
     path_tokens: list[int]
     summary: StoredSummary | None = None
+    trashed: bool = False
 
 
 async def append(
@@ -93,7 +94,7 @@ async def append(
         after,
         repeatable=key is not None,
     )
-    return AppendOutcome(*rows[0])
+    return _counted(db, AppendOutcome(*rows[0]), batch)
 
 
 async def open_conversation(
@@ -125,7 +126,7 @@ async def open_conversation(
         repeatable=True,
     )
     *outcome, created = rows[0]
-    return AppendOutcome(*outcome), created
+    return _counted(db, AppendOutcome(*outcome), batch), created
 
 
 async def run(
@@ -199,6 +200,7 @@ async def window(
         length=head["token_count"],
         messages=[],
         path_tokens=[],
+        trashed=head["occurred_at"] is not None,
     )
     first = 1
     if len(rows) > 1 and rows[1]["seq"] == -1:
@@ -210,3 +212,10 @@ async def window(
     found.messages = [Message._make(row[:-1]) for row in rows[first:]]
     found.path_tokens = [row[-1] for row in rows[first:]]
     return found
+
+
+def _counted(db: Database, done: AppendOutcome, batch: Batch) -> AppendOutcome:
+    db.counts.appends["branched" if done.branched and done.outcome == "appended" else done.outcome] += 1
+    if done.outcome == "appended":
+        db.counts.messages += len(batch.roles)
+    return done

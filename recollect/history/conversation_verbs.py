@@ -141,7 +141,9 @@ class ConversationVerbs(Scope):
         if archived is not None:
             changes["archived"] = archived
         if not changes:
-            raise InvalidArgument("title", "nothing to change was given; give at least one thing to change")
+            raise InvalidArgument(
+                "title", "nothing to change was given; give title, instructions, metadata, pinned or archived"
+            )
         async with self._db.write(self._user) as tx:
             changed = await conversations.update(tx, self._user, id, changes)
             if changed is None and await conversations.get(tx, self._user, id) is not None:

@@ -30,7 +30,12 @@ def message_from_json(value: object, argument: str) -> NewMessage:
     fields = cast("dict[str, Any]", value)
     unknown = [name for name in fields if name not in FIELDS]
     if unknown:
-        raise InvalidArgument(argument, f"has unknown fields; a message has {', '.join(FIELDS)}")
+        named = json.dumps(unknown[0][:60])
+        raise InvalidArgument(
+            argument,
+            f"has no field {named}; a message has {', '.join(FIELDS)}. For a provider's own messages say so "
+            "with format",
+        )
     for name in ("role", "content"):
         if name not in fields:
             raise InvalidArgument(f"{argument}.{name}", "is missing")

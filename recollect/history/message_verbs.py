@@ -246,11 +246,9 @@ class MessageVerbs(Scope):
             )
         else:
             appended = await self.append(id, said, key=key)
-        window = await self._window(id, planned, appended.last_seq)
-        added = None
-        if known_head is not None and known_head < appended.first_seq - 1:
-            added = (known_head + 1, appended.first_seq - 1)
-        return Turn(id, created and not appended.replayed, appended, window, added)
+        found = await self._read(id, planned, appended.last_seq)
+        added = None if known_head is None else _added(found, known_head, appended.first_seq)
+        return Turn(id, created and not appended.replayed, appended, build_window(id, found, planned), added)
 
     async def _begin(
         self, said: Sequence[NewMessage], key: str, title: str | None, instructions: str | None
@@ -272,6 +270,11 @@ class MessageVerbs(Scope):
         )
         with users_table():
             done, created = await _once_more(begin)
+        if done.outcome == "key_reused":
+            raise KeyReused(
+                f"key: {key!r} began conversation {id!r} with other words. Take a new key, such as a UUID, "
+                "for a new conversation, or name the one that this belongs to"
+            )
         return id, created, self._landed(_appended(id, done, key), batch)
 
     def _landed(self, appended: Appended, batch: Batch) -> Appended:
@@ -282,6 +285,11 @@ class MessageVerbs(Scope):
     async def _window(
         self, id: str, planned: Plan, upto: int | None, summary: int | None = None
     ) -> ContextWindow:
+        return build_window(id, await self._read(id, planned, upto, summary), planned)
+
+    async def _read(
+        self, id: str, planned: Plan, upto: int | None, summary: int | None = None
+    ) -> messages.Window:
         found = await messages.window(
             self._db,
             self._user,
@@ -301,7 +309,7 @@ class MessageVerbs(Scope):
             raise InvalidArgument(
                 "upto_seq", f"this conversation has no message {upto}; its last one is {found.last_seq}"
             )
-        return build_window(id, found, planned)
+        return found
 
     async def _reproduced(self, id: str, wanted: receipts.Receipt) -> ContextWindow:
         upto = wanted.tip or None
@@ -348,6 +356,15 @@ async def _once_more(send: Callable[[], Awaitable[Answer]]) -> Answer:
         if error.constraint_name != "message_key_idx":
             raise
         return await send()
+
+
+def _added(found: messages.Window, known: int, first: int) -> tuple[int, int] | None:
+    """The first and the last message of the path between a head that was known and what came now."""
+    seqs = [message.seq for message in found.messages if known < message.seq < first]
+    if not seqs:
+        return None
+    reached = len(found.messages) == found.length or found.messages[-1].seq <= known
+    return (seqs[-1] if reached else known + 1, seqs[0])
 
 
 def _appended(id: str, done: messages.AppendOutcome, key: str | None) -> Appended:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from recollect.db.activity import Counts, PoolUse
 from recollect.db.connect import connect
 from recollect.db.database import Database
+from recollect.db.inspect import check_ready
 from recollect.history.history import History
 from recollect.history.incoming import check_text
 from recollect.history.scope import Wrote
@@ -57,3 +59,21 @@ class Recollect:
         Raises: InvalidArgument.
         """
         return History(self._db, check_text("user_id", user_id, 255), self._settings, self._wrote)
+
+    async def check_ready(self) -> None:
+        """Ask the database whether it still is what this code needs: reached, migrated, and with its
+        users kept apart. One round trip.
+
+        Raises: NotReady, Unavailable.
+        """
+        async with self._db.system() as connection:
+            await check_ready(connection)
+
+    @property
+    def counts(self) -> Counts:
+        """What this store did since it was opened, as numbers."""
+        return self._db.counts
+
+    def pool_use(self) -> PoolUse:
+        """How many connections there are right now, and how many callers wait for one."""
+        return self._db.pool_use()

@@ -42,6 +42,9 @@ CALL_TOKENS = 6
 FENCE_TOKENS = 60
 """What the text format's fence around the messages, and the line about those not shown, cost."""
 
+INSTRUCTIONS_TOKENS = 30
+"""What the text format's words around the instructions cost."""
+
 SUMMARY_TOKENS = 30
 """What the words around a summary cost."""
 
@@ -128,6 +131,7 @@ def build_window(conversation_id: str, found: Window, planned: Plan) -> ContextW
         last_seq=shown[-1].seq if shown else 0,
         omitted=found.length - len(shown),
         summary_upto=summary.upto_seq if summary else 0,
+        trashed=found.trashed,
     )
     if whole and (shown or not units):
         window.repairs = [line for _, line in sorted(_located(repairs))]
@@ -148,6 +152,8 @@ def _tell_what_is_outside(
     window: ContextWindow, shown: list[Message], path_tokens: dict[int, int], found: Window
 ) -> None:
     """Up to which message nothing is shown, and how much of that stands in no summary either."""
+    read = sum([message.seq >= window.first_seq for message in found.messages]) if shown else 0
+    window.outside = found.length - read
     if shown:
         window.outside_upto = shown[0].parent_seq
         before = path_tokens[shown[0].seq] - shown[0].token_count
@@ -203,11 +209,15 @@ def _instructions(instructions: str | None, planned: Plan) -> tuple[str | None, 
     room = max(0, planned.budget - (FENCE_TOKENS if planned.format == "text" else 0))
     if instructions is None:
         return None, room
-    cost = _estimate_again(instructions) + MESSAGE_OVERHEAD
+    around = INSTRUCTIONS_TOKENS if planned.format == "text" else MESSAGE_OVERHEAD
+    cost = _estimate_again(instructions) + around
     if cost <= room // 2:
         return instructions, room - cost
-    kept = cut.fitting(instructions, room // 2 - MESSAGE_OVERHEAD)
-    return (kept or None), room - (room // 2 if kept else 0)
+    kept = cut.fitting(instructions, room // 2 - around - cut.NOTE_TOKENS)
+    if not kept:
+        return None, room
+    rest = len(instructions) - len(kept)
+    return f"{kept}… (cut: {rest} more characters; a larger max_tokens shows them)", room - room // 2
 
 
 def _summary(found: StoredSummary | None, room: int, planned: Plan) -> tuple[StoredSummary | None, int]:
@@ -317,8 +327,10 @@ def _text(
         lines.append(text.quoted(summary.content))
     if window.outside_upto:
         before = f" before={window.first_seq}" if window.first_seq else ""
+        plural = "s" if window.outside > 1 else ""
         lines.append(
-            f"→ (what was said up to #{window.outside_upto} is not shown; list_messages{before} has it)"
+            f"→ ({window.outside} message{plural} up to #{window.outside_upto} not shown word for word; "
+            f"list_messages{before} has them)"
         )
     unanswered = {seq: calls for unit in units for seq, calls in unit.unanswered.items()}
     for message, rendered in zip(shown, text.render_each(shown), strict=True):
@@ -331,4 +343,4 @@ def _text(
     fenced = text.fenced(
         f"id={text.in_line(window.conversation_id)}", "\n".join(lines) or "→ (no messages yet)"
     )
-    return fenced if instructions is None else f"{instructions}\n\n{fenced}"
+    return fenced if instructions is None else f"{text.instructed(instructions)}\n{fenced}"

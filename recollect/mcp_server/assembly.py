@@ -6,7 +6,9 @@ import math
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
+from mcp.server.context import ServerMiddleware
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
@@ -42,21 +44,26 @@ class Assembly:
     feed: Feed
     listening: Listening
 
-    def app(self, beside: Sequence[BaseRoute] = ()) -> Starlette:
+    def app(
+        self, beside: Sequence[BaseRoute] = (), middleware: Sequence[ServerMiddleware[Any]] = ()
+    ) -> Starlette:
         """The application: MCP, and the routes of other doors `beside` it, which look at tokens
-        themselves. Requests with a foreign Host or Origin reach neither."""
+        themselves. Requests with a foreign Host or Origin reach neither.
+
+        middleware:  what MCP requests pass before anything else.
+        """
         if self.authenticator is None:
             server = create_server(
                 self.backend,
                 identity=self._one_user,
-                middleware=[self.listening],
+                middleware=[*middleware, self.listening],
                 subscriptions=self.feed,
             )
             return create_http_app(server, self.address, beside=beside)
         server = create_server(
             self.backend,
             identity=_user_of_token,
-            middleware=[permitted, self.listening],
+            middleware=[*middleware, permitted, self.listening],
             subscriptions=self.feed,
         )
         issuers = [issuer.issuer for issuer in self.settings.issuers if issuer.secret is None]

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
+from recollect.models.errors import RecollectError
 from recollect.settings import Settings
 
 if TYPE_CHECKING:
@@ -67,11 +68,24 @@ class LazyBackend:
         self._task: asyncio.Task[None] | None = None
 
     async def history(self, user_id: str) -> History:
-        return (await self._store()).for_user(user_id)
+        return (await self.store()).for_user(user_id)
+
+    async def store(self) -> Recollect:
+        """The store itself. Raises: RecollectError when it cannot be opened."""
+        if not self._ready.done():
+            task = self._start(0)
+            await asyncio.wait((self._ready, task), return_when=asyncio.FIRST_COMPLETED)
+            if not self._ready.done():
+                task.result()  # raises what the opening raised
+        return self._ready.result()
 
     async def database(self) -> Database:
         """The database of the store. Raises: RecollectError when it cannot be opened."""
-        return (await self._store()).database
+        return (await self.store()).database
+
+    def opened(self) -> Recollect | None:
+        """The store if it is open already."""
+        return self._ready.result() if self._ready.done() and not self._ready.cancelled() else None
 
     def warm(self) -> None:
         self._start(WARM_UP_DELAY)
@@ -84,14 +98,6 @@ class LazyBackend:
         if not self._ready.done():
             self._task.cancel()
         await asyncio.wait((self._task,))
-
-    async def _store(self) -> Recollect:
-        if not self._ready.done():
-            task = self._start(0)
-            await asyncio.wait((self._ready, task), return_when=asyncio.FIRST_COMPLETED)
-            if not self._ready.done():
-                task.result()  # raises what the opening raised
-        return self._ready.result()
 
     def _start(self, delay: float) -> asyncio.Task[None]:
         if self._task is None or (self._task.done() and not self._ready.done()):
@@ -108,7 +114,9 @@ class LazyBackend:
 
 def _log_failure(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
-        logger.warning("the store could not be opened: %s: %s", type(error).__name__, error)
+        # The text of any other error may hold an address.
+        told = str(error) if isinstance(error, RecollectError) else "see `recollect doctor`"
+        logger.warning("the store could not be opened: %s: %s", type(error).__name__, told)
 
 
 @asynccontextmanager

@@ -22,6 +22,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from recollect.identity.authenticator import Authenticator
+from recollect.identity.authorization import bearer_token
 from recollect.identity.caller import Caller
 from recollect.identity.limits import Limits
 from recollect.mcp_server import challenge
@@ -46,20 +47,6 @@ async def permitted(ctx: ServerRequestContext[Any, Any], call_next: CallNext) ->
     except Forbidden as error:
         raise MCPError(code=INVALID_REQUEST, message=str(error)) from error
     return await call_next(ctx)
-
-
-def bearer_token(headers: Headers) -> str | None:
-    """What stands after `Bearer`; None without an Authorization header.
-
-    Raises: Unauthenticated for any other kind of authorization, and for more than one.
-    """
-    given = headers.getlist("authorization")
-    if not given:
-        return None
-    scheme, _, token = given[0].partition(" ")
-    if len(given) > 1 or scheme.lower() != "bearer" or not token.strip():
-        raise Unauthenticated("the Authorization header must be one, of the form Bearer TOKEN")
-    return token.strip()
 
 
 class Bearer:

@@ -6,28 +6,23 @@ tokens, which scopes to ask for, and what was wrong.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from recollect.identity.caller import READ, WRITE
+from recollect.identity.authorization import challenge
 from recollect.models.errors import Forbidden, NotReady, TooManyRequests, Unauthenticated, Unavailable
-
-BASIC_SCOPES = (READ, WRITE)
-"""What a client should ask for first. `history:erase` is asked for when something is to be erased."""
 
 RETRY_AFTER_SECONDS = 5
 
 
 def unauthenticated(error: Unauthenticated, metadata_url: str, *, sent: bool) -> Response:
     """401. sent: there was a token; a request without one gets no error code (RFC 6750, 3.1)."""
-    code = "invalid_token" if sent else None
-    return _refused(401, code, str(error), BASIC_SCOPES, metadata_url)
+    header = challenge(error, metadata_url, sent=sent)
+    return _refused(401, "invalid_token" if sent else "unauthorized", str(error), header)
 
 
 def forbidden(error: Forbidden, metadata_url: str) -> Response:
     """403 that names all scopes of the operation at once."""
-    return _refused(403, "insufficient_scope", str(error), error.scopes, metadata_url)
+    return _refused(403, "insufficient_scope", str(error), challenge(error, metadata_url, sent=True))
 
 
 def unavailable(error: Unavailable | NotReady) -> Response:
@@ -49,20 +44,6 @@ def too_large(most: int) -> Response:
     return PlainTextResponse(f"The request has more than {most} bytes.\n", 413)
 
 
-def _refused(
-    status: int, code: str | None, text: str, scopes: Iterable[str], metadata_url: str
-) -> JSONResponse:
-    parameters = {
-        "error": code,
-        "error_description": text if code else None,
-        "scope": " ".join(scopes),
-        "resource_metadata": metadata_url,
-    }
-    challenge = ", ".join(f'{name}="{_quoted(value)}"' for name, value in parameters.items() if value)
-    content = {"error": code or "unauthorized", "error_description": text}
-    return JSONResponse(content, status, {"WWW-Authenticate": f"Bearer {challenge}"})
-
-
-def _quoted(value: str) -> str:
-    """What may stand between quotes in a header, whatever the text is."""
-    return value.encode("ascii", "replace").decode().replace("\\", "/").replace('"', "'")
+def _refused(status: int, code: str, text: str, header: str) -> JSONResponse:
+    content = {"error": code, "error_description": text}
+    return JSONResponse(content, status, {"WWW-Authenticate": header})

@@ -26,6 +26,7 @@ from recollect.mcp_server.body import TooLarge, read_again, read_body
 from recollect.mcp_server.challenge import too_large
 from recollect.mcp_server.guard import Guard
 from recollect.mcp_server.metadata import metadata_routes
+from recollect.mcp_server.quiet import Quiet
 from recollect.mcp_server.server import RecollectServer
 
 MAX_BODY = 64 * 1024 * 1024
@@ -84,7 +85,7 @@ def create_http_app(
         transport_security=_UNCHECKED,
         max_request_body_size=MAX_BODY,
     )
-    streamable = StreamableHTTPASGIApp(server.session_manager)
+    streamable = Quiet(StreamableHTTPASGIApp(server.session_manager))
     sse = SseServerTransport(MESSAGES_PATH, _UNCHECKED, MAX_BODY)
     return Starlette(
         routes=[

@@ -15,3 +15,5 @@ def log_to_stderr(level: str) -> None:
     # At DEBUG these write whole messages, and so what people said.
     for name in ("mcp", "sse_starlette", "hpack", "httpcore2", "httpx2"):
         logging.getLogger(name).setLevel("INFO" if level == "DEBUG" else level)
+    # Below this the SDK logs the whole text of a tool's error, which may hold stored messages.
+    logging.getLogger("mcp.server.mcpserver.server").setLevel(logging.WARNING)

@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from recollect.identity.authorization import BASIC_SCOPES
 from recollect.mcp_server.address import API_PATH, MCP_PATH, SSE_PATH, Address
-from recollect.mcp_server.challenge import BASIC_SCOPES
 
 ONE_HOUR = "max-age=3600"
 

@@ -42,6 +42,9 @@ LARGE_RESULT = {"anthropic/maxResultSizeChars": 500_000}
 """Without this, Claude Code shows only a preview of results above 50,000 characters. It takes no more;
 100,000 tokens of English prose are 470,000 characters."""
 
+IN_EVERY_TURN = {"anthropic/alwaysLoad": True}
+"""Claude Code shows a model only the names of other tools, until it asks for them."""
+
 Reach = Callable[[], Awaitable[History]]
 """Gives the caller's history; may raise RecollectError."""
 

@@ -155,10 +155,11 @@ class ContextWindow:
     tokens:     estimated tokens of what was rendered, at most `max_tokens`.
     first_seq, last_seq:  the range shown (0, 0 when nothing was shown).
     omitted:    how many messages of the path are not shown.
-    outside_upto, tokens_outside:  the message before the first that is shown (0: all are shown),
-                and how many tokens before it stand in no summary. Many: a summary would help, see
-                `save_summary`.
+    outside, outside_upto, tokens_outside:  how many messages come before the first that is shown;
+                the last of them (0: none); how many tokens of them stand in no summary. Many: a
+                summary would help, see `save_summary`.
     summary_upto:  the message up to which the summary goes that stands in front; 0: none does.
+    trashed:    the conversation is in the trash: nothing can be appended until it is restored.
     receipt:    reproduces this window later, byte for byte; see `History.context`.
     repairs:    what was synthesised or dropped to keep the window valid, one line each.
     lost:       what has no counterpart in this format, one line each.
@@ -172,9 +173,11 @@ class ContextWindow:
     first_seq: int
     last_seq: int
     omitted: int
+    outside: int = 0
     outside_upto: int = 0
     tokens_outside: int = 0
     summary_upto: int = 0
+    trashed: bool = False
     receipt: str = ""
     messages: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     system: str | dict[str, Any] | list[dict[str, Any]] | None = None

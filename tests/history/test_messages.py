@@ -125,7 +125,7 @@ async def test_context_shows_instructions_and_the_newest_messages(history: Histo
     assert (window.head, window.last_seq, window.omitted) == (20, 20, 20 - (len(window.messages) - 1))
     whole = await history.context(c)
     assert (whole.first_seq, whole.omitted, whole.repairs) == (1, 0, [])
-    assert whole.text.startswith("Be brief.\n\n<conversation id=")
+    assert "<instructions>\nBe brief.\n</instructions>\n<conversation id=" in whole.text
     assert whole.text.endswith("m20\n</conversation>")
 
 

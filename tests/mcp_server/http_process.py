@@ -39,13 +39,19 @@ class Answer(NamedTuple):
 
 
 class HttpProcess:
-    """`recollect serve` on a free port."""
+    """`recollect serve` on a free port. program: what Python runs as `recollect`."""
 
-    def __init__(self, settings: dict[str, str], log: Path, *arguments: str) -> None:
+    def __init__(
+        self,
+        settings: dict[str, str],
+        log: Path,
+        *arguments: str,
+        program: tuple[str, ...] = ("-m", "recollect"),
+    ) -> None:
         self._log = log
         with log.open("wb") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "recollect", "serve", "--port", "0", *arguments],
+                [sys.executable, *program, "serve", "--port", "0", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=errors,
                 stderr=errors,

@@ -69,7 +69,7 @@ async def test_metadata_are_listed_in_their_own_script(call: Call) -> None:
 
 async def test_an_empty_list_says_what_to_do(call: Call) -> None:
     assert await call("list_conversations", title="none") == (
-        "No conversations match. create_conversation starts one."
+        "No conversations match. Fewer filters may find more; open_turn begins one."
     )
 
 

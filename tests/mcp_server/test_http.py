@@ -17,7 +17,7 @@ import pytest
 from mcp import Client
 from mcp.client.sse import sse_client
 
-from recollect.mcp_server.serving import MARGIN
+from recollect.serving.process import MARGIN
 from tests.mcp_server.conftest import text_of
 from tests.mcp_server.http_process import Answer, HttpProcess, request, tool_call
 from tests.mcp_server.processes import INITIALIZE, environment

@@ -269,7 +269,7 @@ async def test_answers_made_of_stored_words_are_text_alone(client: Client, conve
     ):
         result = await client.call_tool(tool, {"conversation_id": conversation, **arguments})
         assert result.structured_content is None
-        assert text_of(result).startswith("Between the <conversation> tags: stored messages.")
+        assert text_of(result).startswith("Between the <conversation> tags: stored messages (UTC).")
     assert (await client.call_tool("list_conversations", {})).structured_content is None
 
 

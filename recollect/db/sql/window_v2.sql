@@ -10,7 +10,8 @@
 --
 -- Before the messages come
 --   seq 0    the conversation: text is its instructions, parent_seq where the path ends, key the
---            head, token_count the number of messages on the path, path_tokens the highest seq.
+--            head, token_count the number of messages on the path, path_tokens the highest seq,
+--            occurred_at when the conversation was put into the trash.
 --            Alone, where p_upto is above the highest seq. No row: there is no such conversation.
 --   seq -1   the newest summary of a message on the path, or the one that p_summary names (0: none):
 --            text, token_count, parent_seq (up to where), path_tokens (of the path up to there).
@@ -51,7 +52,8 @@ DECLARE
 BEGIN
     PERFORM set_config('recollect.user_id', p_user, true);
 
-    SELECT c.instructions, c.head_seq, c.last_seq, c.created_at, c.linear INTO conversation
+    SELECT c.instructions, c.head_seq, c.last_seq, c.created_at, c.deleted_at, c.linear
+    INTO conversation
     FROM recollect.conversation AS c
     WHERE c.user_id = p_user AND c.id = p_conversation;
     IF NOT FOUND THEN
@@ -69,6 +71,7 @@ BEGIN
     text := conversation.instructions;
     key := conversation.head_seq;
     created_at := conversation.created_at;
+    occurred_at := conversation.deleted_at;
     path_tokens := conversation.last_seq;
     token_count := 0;
     FOR run IN 1 .. cardinality(lows) LOOP
@@ -80,6 +83,7 @@ BEGIN
     END IF;
 
     key := NULL;
+    occurred_at := NULL;
     <<newest>>
     FOR summary IN
         SELECT s.upto_seq, s.content, s.token_count

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from datetime import date, datetime
 
 from recollect.models.message import Message, Part
 from recollect.models.parts import part_text, readable
@@ -22,10 +23,9 @@ _INVISIBLE = r"\xad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 
 # What every text that can pose as ours holds: one character, and then more. To look for the character
 # takes a tenth of the time.
-_SIGNS = (("#", "[#"), ("→", "→ "), ("←", "← "), ("<", "conversation"))
-_POSING = re.compile(
-    rf"((?:^|[{_BREAKS}])(?:[^\S{_BREAKS}]|[{_INVISIBLE}])*+)(?=\\*(?:\[#|→ |← |</?conversation))"
-)
+_SIGNS = (("#", "[#"), ("→", "→ "), ("←", "← "), ("<", "conversation"), ("<", "instructions"))
+_OURS = r"\[#|→ |← |</?(?:conversation|instructions)"
+_POSING = re.compile(rf"((?:^|[{_BREAKS}])(?:[^\S{_BREAKS}]|[{_INVISIBLE}])*+)(?=\\*(?:{_OURS}))")
 
 _WORDS = {"text": "text", "refusal": "text", "tool_result": "content"}
 """The field of a part that holds words, which a stub may stand for."""
@@ -34,6 +34,14 @@ _WORDS = {"text": "text", "refusal": "text", "tool_result": "content"}
 def fenced(attributes: str, body: str) -> str:
     """`body` between the lines that mark stored data. `attributes` are ours, never stored text."""
     return f"<conversation {attributes}>\n{body}\n</conversation>"
+
+
+def instructed(instructions: str) -> str:
+    """A conversation's instructions, between lines that say what they are."""
+    return (
+        "Instructions of this conversation, to be followed unless your own say otherwise:\n"
+        f"<instructions>\n{quoted(instructions)}\n</instructions>"
+    )
 
 
 def quoted(text: str) -> str:
@@ -46,7 +54,7 @@ def render_each(messages: Sequence[Message]) -> list[str]:
     are one plain text: to look once through all of them is what makes a window cheap."""
     plain = not _may_pose("\n".join([m.text for m in messages]))
     return [
-        f"[#{m.seq} {m.role} {str(m.created_at)[:16]}]\n{m.text}"
+        f"[#{m.seq} {m.role} {_minute(m.created_at)}]\n{m.text}"
         if plain
         and m.stored_parts is None
         and m.author is None
@@ -72,7 +80,20 @@ def header(message: Message) -> str:
     who = message.role if message.author is None else f"{message.role} {in_line(message.author)}"
     branch = "" if message.parent_seq == message.seq - 1 else f" after #{message.parent_seq}"
     at = message.occurred_at or message.created_at
-    return f"[#{message.seq} {who} {str(at)[:16]}{branch}]"  # str: half the time of isoformat
+    return f"[#{message.seq} {who} {_minute(at)}{branch}]"
+
+
+_MINUTES = [f"{minute // 60:02}:{minute % 60:02}" for minute in range(24 * 60)]
+_DAYS: dict[int, str] = {}
+
+
+def _minute(at: datetime) -> str:
+    """`2026-11-23 10:04`; a fifth of the time that isoformat takes, for the most frequent of all lines."""
+    ordinal = at.toordinal()
+    day = _DAYS.get(ordinal)
+    if day is None:
+        day = _DAYS[ordinal] = date.fromordinal(ordinal).isoformat()
+    return f"{day} {_MINUTES[at.hour * 60 + at.minute]}"
 
 
 def in_line(value: object) -> str:

@@ -10,7 +10,7 @@ from pydantic import Field
 from recollect.history.payloads import PayloadFormat
 from recollect.mcp_server.backend import History
 from recollect.mcp_server.given import new_messages
-from recollect.mcp_server.strict_tool import ADDS, Definition
+from recollect.mcp_server.strict_tool import ADDS, IN_EVERY_TURN, Definition
 from recollect.mcp_server.tools.append_message import acknowledge_append
 from recollect.mcp_server.tools.parameters import (
     AfterSeq,
@@ -54,4 +54,4 @@ async def append_messages(
     return acknowledge_append(appended)
 
 
-DEFINITION = Definition(append_messages, ADDS)
+DEFINITION = Definition(append_messages, ADDS, IN_EVERY_TURN)

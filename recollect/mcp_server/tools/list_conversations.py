@@ -20,7 +20,7 @@ async def list_conversations(
     pinned: Annotated[bool | None, Field(description="Only pinned (true) or not pinned ones.")] = None,
     archived: Annotated[bool, Field(description="true: only archived ones.")] = False,
     trash: Annotated[bool, Field(description="true: only those in the trash.")] = False,
-    limit: Annotated[int, Field(ge=1, le=100, description="Conversations per page.")] = 20,
+    limit: Annotated[int, Field(ge=1, le=50, description="Conversations per page.")] = 20,
     cursor: Annotated[str | None, Field(description="From the previous page, with the same filters.")] = None,
 ) -> str:
     """Find a conversation: id, title, message count, head and last activity, latest first.

@@ -9,7 +9,7 @@ from pydantic import Field
 from recollect.mcp_server import exact, render
 from recollect.mcp_server.backend import History
 from recollect.mcp_server.strict_tool import LARGE_RESULT, READS, Definition
-from recollect.mcp_server.tools.parameters import ConversationId, MaxTokens, OutputFormat
+from recollect.mcp_server.tools.parameters import ConversationId, MaxTokens, OutputFormat, check_text_budget
 
 
 async def load_context(
@@ -26,6 +26,7 @@ async def load_context(
     instructions, a summary where not all fits, and as many of the newest messages as fit the budget,
     tool calls with their results, then the head to pass as expected_head. The same head gives the
     same text."""
+    check_text_budget(max_tokens, format)
     window = await history.context(
         conversation_id, max_tokens=max_tokens, format=format, upto_seq=upto_seq, receipt=receipt
     )

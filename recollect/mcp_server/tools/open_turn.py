@@ -9,8 +9,8 @@ from pydantic import Field
 from recollect.mcp_server import exact, render
 from recollect.mcp_server.backend import History
 from recollect.mcp_server.given import new_message
-from recollect.mcp_server.strict_tool import ADDS, LARGE_RESULT, Definition
-from recollect.mcp_server.tools.parameters import Content, MaxTokens, OutputFormat, Role
+from recollect.mcp_server.strict_tool import ADDS, IN_EVERY_TURN, LARGE_RESULT, Definition
+from recollect.mcp_server.tools.parameters import Content, MaxTokens, OutputFormat, Role, check_text_budget
 from recollect.models.errors import InvalidArgument
 
 
@@ -37,6 +37,7 @@ async def open_turn(
 ) -> str:
     """Begin a turn with one call: stores what the user said and returns what load_context returns, so
     that you can answer. Then append_messages with expected_head ends the turn."""
+    check_text_budget(max_tokens, format)
     try:
         turn = await history.open_turn(
             new_message({"role": role, "content": content}),
@@ -50,7 +51,7 @@ async def open_turn(
         )
     except InvalidArgument as error:  # named as in a list of messages, which this call has not
         raise InvalidArgument(error.argument.removeprefix("messages[0]."), error.problem) from error
-    return render.turn(turn) if format == "text" else exact.turn(turn)
+    return render.turn(turn, named=conversation_id is not None) if format == "text" else exact.turn(turn)
 
 
-DEFINITION = Definition(open_turn, ADDS, LARGE_RESULT)
+DEFINITION = Definition(open_turn, ADDS, LARGE_RESULT | IN_EVERY_TURN)

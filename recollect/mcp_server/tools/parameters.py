@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, WithJsonSchema
 
 from recollect.history.formats import Format
+from recollect.models.errors import InvalidArgument
 
 ConversationId = Annotated[str, Field(description="As given by create_conversation.")]
 
@@ -32,7 +33,21 @@ AfterSeq = Annotated[
     ),
 ]
 
-MaxTokens = Annotated[int, Field(ge=100, le=100_000, description="Budget, instructions included.")]
+MaxTokens = Annotated[
+    int, Field(ge=100, le=500_000, description="Budget, instructions included; at most 60000 as text.")
+]
+
+MAX_TEXT_TOKENS = 60_000
+"""Clients hide an answer of more than 500,000 characters; a token of prose has up to eight."""
+
+
+def check_text_budget(max_tokens: int, format: Format) -> None:
+    """Refuse a text that the client would not show. Raises: InvalidArgument."""
+    if format == "text" and max_tokens > MAX_TEXT_TOKENS:
+        raise InvalidArgument(
+            "max_tokens", f"is at most {MAX_TEXT_TOKENS} with format=text; more would not be shown to you"
+        )
+
 
 OutputFormat = Annotated[
     Format, Field(description="text for you; the others are JSON for programs: a provider's messages.")

@@ -45,7 +45,7 @@ async def serve(
     """Serve one socket until a signal; gives the exit code.
 
     address:    how clients call what listens there.
-    make_app:   makes the application out of its parts, such as `Assembly.app`.
+    make_app:   makes the application out of its parts, such as `recollect.serving.app.create_app`.
     listening:  called once it accepts.
     parent:     the process without which this one is to end too.
     """

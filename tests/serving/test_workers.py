@@ -105,7 +105,7 @@ def test_they_share_one_database_and_one_address(serve: Start) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(talk, range(24))) == {1}
-    listed = server.send(tool_call("list_conversations", limit=100)).json["result"]["content"][0]["text"]
+    listed = server.send(tool_call("list_conversations", limit=50)).json["result"]["content"][0]["text"]
     assert all(f"c{number}" in listed for number in range(24))
 
 
@@ -172,7 +172,7 @@ def test_workers_end_when_their_parent_is_killed(serve: Start) -> None:
 def test_a_worker_that_cannot_start_ends_the_server(tmp_path: Path) -> None:
     program = (
         "import socket\n"
-        "from recollect.mcp_server.workers import Workers\n"
+        "from recollect.serving.workers import Workers\n"
         "def fail(bound, ready):\n"
         "    raise SystemExit(3)\n"
         "if __name__ == '__main__':\n"
