@@ -13,7 +13,7 @@ import re
 import sys
 import tomllib
 import types
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, Literal, Union, get_args, get_origin
 
 import anyio
@@ -136,11 +136,14 @@ class Nobody:
     async def history(self, user_id: str) -> History:
         raise NotImplementedError
 
+    def changes(self, caller: Caller) -> AsyncGenerator[str | None]:
+        raise NotImplementedError
+
 
 def openapi_document(_text: str) -> str:
     """docs/openapi.json: the REST API as programs read it."""
     nobody = Nobody()
-    document = create_api(nobody.history, nobody).openapi()
+    document = create_api(nobody.history, nobody, nobody.changes).openapi()
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 

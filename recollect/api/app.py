@@ -10,11 +10,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from recollect.api import branches, conversations, messages, problems, turns
+from recollect.api import branches, conversations, events, messages, problems, turns
 from recollect.api.document import document
 from recollect.api.operation import Operation
 from recollect.api.paths import RawPaths
-from recollect.api.route import Door, Reach, StrictRoute
+from recollect.api.route import Changes, Door, Reach, StrictRoute
 from recollect.identity.authenticator import Authenticator
 from recollect.identity.limits import Limits
 
@@ -23,6 +23,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *messages.OPERATIONS,
     *turns.OPERATIONS,
     *branches.OPERATIONS,
+    *events.OPERATIONS,
 )
 
 MAX_BODY = 64 * 1024 * 1024
@@ -32,6 +33,7 @@ MAX_BODY = 64 * 1024 * 1024
 def create_api(
     reach: Reach,
     authenticator: Authenticator,
+    changes: Changes,
     *,
     limits: Limits | None = None,
     metadata_url: str | None = None,
@@ -41,6 +43,7 @@ def create_api(
 
     reach:          gives a user's history.
     authenticator:  tells who holds a token.
+    changes:        gives the ids of a caller's conversations as they change, None in between; first None.
     limits:         how much a user may ask for; None: as much as one likes.
     metadata_url:   where a client without a token learns who gives them out; None: nowhere.
     max_body:       largest request in bytes.
@@ -54,7 +57,7 @@ def create_api(
         # FastAPI's own spans carry the query, in which there are titles and metadata.
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
-    app.state.door = Door(reach, authenticator, limits, metadata_url, max_body)
+    app.state.door = Door(reach, authenticator, changes, limits, metadata_url, max_body)
     app.router.route_class = StrictRoute
     for operation in OPERATIONS:
         app.router.add_api_route(

@@ -6,7 +6,7 @@ FastAPI reads the body first, takes arguments that nobody declared, and reads JS
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -39,12 +39,16 @@ Reach = Callable[[str], Awaitable[History]]
 """Gives a user's history; may raise RecollectError."""
 
 
+Changes = Callable[[Caller], AsyncGenerator[str | None]]
+
+
 @dataclass(frozen=True)
 class Door:
     """What all routes of one application share.
 
     reach:          gives a user's history.
     authenticator:  tells who holds a token.
+    changes:        gives the ids of a caller's conversations as they change, None in between; first None.
     limits:         how much a user may ask for; None: as much as one likes.
     metadata_url:   where a client without a token learns who gives them out; None: nowhere.
     max_body:       largest request in bytes.
@@ -52,6 +56,7 @@ class Door:
 
     reach: Reach
     authenticator: Authenticator
+    changes: Changes
     limits: Limits | None
     metadata_url: str | None
     max_body: int

@@ -8,9 +8,9 @@ be there, lone surrogates included, and one code checks it for all doors. Answer
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, SkipValidation
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation, model_validator
 
 from recollect.history.branch_verbs import MAX_SUMMARY_CHARS
 from recollect.history.formats import Format
@@ -40,6 +40,17 @@ class Body(BaseModel):
     """A request's body: nothing but these fields, each of exactly its type."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _whole_numbers(cls, body: object) -> object:
+        """7.0 is an integer of JSON, as its schemas say; some clients write it so."""
+        if not isinstance(body, dict):
+            return body
+        return {
+            name: int(value) if isinstance(value, float) and value.is_integer() else value
+            for name, value in cast("dict[str, object]", body).items()
+        }
 
 
 class Part(BaseModel):

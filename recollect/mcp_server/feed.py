@@ -72,7 +72,11 @@ class Feed:
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Register a stream of the present request's user."""
-        user = self._users[self._identity()]
+        return self.subscribe_as(self._identity(), listener)
+
+    def subscribe_as(self, name: str, listener: Listener) -> Callable[[], None]:
+        """Register a stream of a user, inside of `joined`."""
+        user = self._users[name]
         token = object()
         user.listeners[token] = listener
         return lambda: user.listeners.pop(token, None) and None
@@ -89,12 +93,12 @@ class Feed:
             self._hint(user_id)
 
     @asynccontextmanager
-    async def joined(self) -> AsyncGenerator[None]:
-        """Around a stream of the present request's user. What happens from here on is told.
+    async def joined(self, name: str | None = None) -> AsyncGenerator[None]:
+        """Around a stream of a user; default: the present request's. What happens from here on is told.
 
         Raises: TooManyRequests, Unavailable, NotReady.
         """
-        name = self._identity()
+        name = self._identity() if name is None else name
         user = self._users.setdefault(name, _User())
         if user.streams >= MOST_STREAMS:
             raise TooManyRequests("too many streams were opened", round(LOOK_SECONDS))

@@ -41,6 +41,7 @@ def _rest(parts: Assembly) -> BaseRoute:
     api = create_api(
         parts.backend.history,
         tokens or OneUser(parts.settings.user_id),
+        lambda caller: parts.listening.changes(caller.user_id, caller.expires_at),
         limits=None if tokens is None else parts.limits,
         metadata_url=None if tokens is None else parts.address.metadata_url(API_PATH),
     )

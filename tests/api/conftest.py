@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
 import secrets
 import socket
 import uuid
@@ -17,9 +19,12 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from recollect.api.app import create_api
+from recollect.db.database import Database
 from recollect.history.history import History
 from recollect.history.store import Recollect
 from recollect.identity.caller import ERASE, READ, WRITE, Caller
+from recollect.mcp_server.feed import Feed
+from recollect.mcp_server.listening import Listening
 from recollect.models.errors import Unauthenticated
 from recollect.settings import Settings
 from tests.conftest import on_database, run_sql
@@ -36,8 +41,12 @@ class Tokens:
 
     def give(self, user: str, *scopes: str) -> str:
         """A new token for a user; with all scopes unless some are named."""
+        return self.keep(Caller(user, frozenset(scopes or ALL), "tests"))
+
+    def keep(self, caller: Caller) -> str:
+        """A new token for a caller."""
         token = secrets.token_hex(16)
-        self._callers[token] = Caller(user, frozenset(scopes or ALL), "tests")
+        self._callers[token] = caller
         return token
 
     async def authenticate(self, token: str | None) -> Caller:
@@ -84,6 +93,28 @@ async def listening(app: ASGIApp) -> AsyncGenerator[int]:
             await task
 
 
+@asynccontextmanager
+async def api_over(store: Recollect, tokens: Tokens) -> AsyncGenerator[ASGIApp]:
+    """The API over an open store, with its streams of changes."""
+
+    async def reach(user_id: str) -> History:
+        return store.for_user(user_id)
+
+    async def database() -> Database:
+        return store.database
+
+    feed = Feed(lambda: "nobody", database)
+    streams = Listening(feed, lambda: math.inf)
+    looking = asyncio.create_task(feed.run())
+    try:
+        yield create_api(reach, tokens, lambda caller: streams.changes(caller.user_id, caller.expires_at))
+    finally:
+        streams.close()
+        looking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await looking
+
+
 @pytest.fixture(scope="module")
 def shared_url(cluster: str, template: str) -> Generator[str]:
     """A migrated database for all tests of a module; each test has a user of its own in it."""
@@ -102,11 +133,7 @@ async def shared_store(shared_url: str) -> AsyncGenerator[Recollect]:
 @pytest.fixture(scope="module")
 async def server(shared_store: Recollect) -> AsyncGenerator[Server]:
     tokens = Tokens()
-
-    async def reach(user_id: str) -> History:
-        return shared_store.for_user(user_id)
-
-    async with listening(create_api(reach, tokens)) as port:
+    async with api_over(shared_store, tokens) as app, listening(app) as port:
         yield Server(port, tokens)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,11 @@ async def nowhere(user_id: str) -> History:
     raise AssertionError("the document needs no store")
 
 
-DOCUMENT: dict[str, Any] = create_api(nowhere, Nobody()).openapi()
+def never(caller: Caller) -> AsyncGenerator[str | None]:
+    raise AssertionError("the document needs no changes")
+
+
+DOCUMENT: dict[str, Any] = create_api(nowhere, Nobody(), never).openapi()
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,7 @@ MATRIX = (
     Row("fork_conversation", body=lambda _its: {"at_seq": 2, "new_id": "copy", "title": "taken"}),
     Row("save_summary", body=lambda _its: {"upto_seq": 2, "content": "taken"}),
     Row("list_summaries"),
+    Row("listen_to_changes", same_for_owner=True),
 )
 
 
@@ -162,13 +163,17 @@ async def alice(server: Server, pair: Pair) -> AsyncGenerator[httpx2.AsyncClient
 async def send(client: httpx2.AsyncClient, row: Row, thing: Thing, user: str = "me") -> httpx2.Response:
     operation = OPERATIONS[row.operation]
     address = operation.path.format(user_id=quote(user, safe=""), conversation_id=thing.id, seq=row.seq)
-    return await client.request(
+    async with client.stream(
         operation.method,
         address,
         params=row.query(thing),
         headers=row.headers(thing),
         json=None if row.body is None else row.body(thing),
-    )
+    ) as answer:
+        if answer.headers["content-type"].startswith("text/event-stream"):
+            return httpx2.Response(answer.status_code, headers=answer.headers, text="(it goes on)")
+        await answer.aread()
+        return answer
 
 
 async def ask(client: httpx2.AsyncClient, row: Row, thing: Thing, user: str = "me") -> str:

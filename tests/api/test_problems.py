@@ -19,6 +19,7 @@ from recollect.identity.caller import Caller
 from recollect.models import errors
 from recollect.models.errors import NotReady, OutcomeUnknown, RecollectError, Unavailable
 from tests.api.conftest import Server, Tokens, listening, problem
+from tests.api.surface import never
 
 SNAPSHOT = Path(__file__).parent / "problems.json"
 UPDATE = "RECOLLECT_TEST_UPDATE_SNAPSHOTS"
@@ -60,7 +61,7 @@ async def broken() -> AsyncGenerator[Broken]:
     async def reach(user_id: str) -> History:
         raise server.error
 
-    async with listening(create_api(reach, tokens)) as port:
+    async with listening(create_api(reach, tokens, never)) as port:
         server = Broken(port, tokens)
         yield server
 
@@ -108,7 +109,7 @@ async def test_who_has_no_token_does_not_learn_what_the_operator_has_to_do() -> 
     async def reach(user_id: str) -> History:
         raise AssertionError("nobody gets so far")
 
-    async with listening(create_api(reach, NotMigrated())) as port:
+    async with listening(create_api(reach, NotMigrated(), never)) as port:
         server = Server(port, Tokens())
         async with server.client("anything") as client:
             answer = await client.get("/api/me/conversations")

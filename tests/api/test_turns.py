@@ -89,7 +89,7 @@ async def test_an_edit_makes_a_branch_that_can_be_found_and_left(api: httpx2.Asy
     shown = [(one["seq"], one["parent_seq"], one["head"], one["current"], one["text"]) for one in branches]
     assert shown == [(2, 1, 2, False, "b"), (3, 1, 3, True, "b, edited")]
     assert (await api.get(f"{talk}/branches", params={"at_seq": "2"})).json() == {"branches": []}
-    back = await api.put(f"{talk}/head", json={"seq": 2})
+    back = await api.put(f"{talk}/head", json={"seq": 2.0})
     assert (back.json()["head"], back.headers["etag"]) == (2, '"2"')
     assert "edited" not in (await api.get(f"{talk}/context")).json()["text"]
     problem(await api.put(f"{talk}/head", json={"seq": 9}), 404, "not-found")

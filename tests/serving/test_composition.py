@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
+import signal
+import sys
+import time
+
 import pytest
 from mcp import Client
 
@@ -64,3 +69,18 @@ def test_a_request_keeps_the_id_that_it_came_with(serve: Start, given: str) -> N
         made = server.ask("GET", "/healthz", X_Request_Id=bad).headers["x-request-id"]
         assert len(made) == 16
         assert logged(server, f'"request_id":"{made}"')
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_a_stream_of_changes_ends_when_the_server_does(serve: Start) -> None:
+    server = serve()
+    stream = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    stream.request("GET", "/api/me/events")
+    answer = stream.getresponse()
+    assert answer.readline() == b"retry: 2000\n"
+    began = time.monotonic()
+    server.process.send_signal(signal.SIGTERM)
+    assert answer.read().endswith(b"\n\n")
+    assert server.process.wait(10) == 0
+    assert time.monotonic() - began < 5
+    stream.close()
