@@ -13,11 +13,12 @@ MAX_SEQ = 2**31 - 1
 
 @dataclass(slots=True)
 class AppendOutcome:
-    """One row of `append_v1`; see its comment for the meaning."""
+    """One row of `append_v2`; see its comment for the meaning."""
 
     outcome: str
     first_seq: int | None
     last_seq: int | None
+    parent_seq: int | None
     head: int | None
     branched: bool
 
@@ -72,9 +73,9 @@ async def append(
     batch: Batch,
     *,
     key: str | None,
-    expected_head: int | None,
-    branch: bool,
-    after: int | None,
+    expected_head: int | None = None,
+    branch: bool = False,
+    after: int | None = None,
 ) -> AppendOutcome:
     rows = await db.call(
         "SELECT * FROM recollect.append_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",

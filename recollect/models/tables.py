@@ -117,6 +117,8 @@ class Message(Table, table=True):
                   NULL where the message is one plain text.
     key:          the caller's idempotency key, on the first message of its append; fingerprint
                   is a hash of that whole append.
+    kept_head:    on the first message of an append that branched off, where the conversation's head
+                  was and stayed; a retry of that append says so too.
     """
 
     __table_args__ = (
@@ -165,6 +167,7 @@ class Message(Table, table=True):
     fingerprint: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
     metadata_: Any | None = Field(default=None, sa_column=Column("metadata", JSON(none_as_null=True)))
     path_tokens: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
+    kept_head: int | None = Field(default=None, sa_column=Column(Integer))
 
 
 class Summary(Table, table=True):

@@ -63,7 +63,7 @@ class ListenStream:
 
     def __init__(self, server: HttpProcess, token: str | None, uris: list[str], **more: Any) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
-        params = {
+        params: dict[str, Any] = {
             "notifications": {"resourceSubscriptions": uris, **more},
             "_meta": {
                 "io.modelcontextprotocol/protocolVersion": MODERN,
