@@ -75,7 +75,7 @@ async def _turn_key(
 
 def _bare(key: str) -> str:
     """A key as a string of RFC 9651, the form that the draft of this header asks for, or bare."""
-    quoted = len(key) > 2 and key[0] == key[-1] == '"'
+    quoted = len(key) > 1 and key[0] == key[-1] == '"'
     bare = key[1:-1] if quoted else key
     if not _KEY_TEXT.fullmatch(bare):
         raise InvalidArgument(
