@@ -50,6 +50,7 @@ _MORE = {
     "append_messages": (409, 412),
     "load_context": (409,),
     "open_turn": (409,),
+    "begin_turn": (409,),
     "switch_head": (409,),
     "fork_conversation": (409,),
     "save_summary": (409,),

@@ -13,6 +13,7 @@ from recollect.history.scope import MAX_ID_CHARS
 from recollect.identity.caller import Caller
 from recollect.models.errors import InvalidArgument
 
+_KEY_TEXT = re.compile("[!-~]{1,200}")
 _ETAG = re.compile(r'(?:W/)?"(\d{1,10})"')
 _MAX_SEQ = 2**31 - 1
 MAX_USER_ID_CHARS = 255
@@ -42,7 +43,7 @@ async def _history(
 _KEY: dict[str, Any] = {
     "alias": "Idempotency-Key",
     "examples": ["0b8e7f5c-turn-12"],
-    "json_schema_extra": {"minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
+    "json_schema_extra": {"pattern": '^("[!-~]{1,200}"|[!-~]{1,200})$'},
 }
 
 
@@ -74,9 +75,13 @@ async def _turn_key(
 
 def _bare(key: str) -> str:
     """A key as a string of RFC 9651, the form that the draft of this header asks for, or bare."""
-    if not key.isascii():
-        raise InvalidArgument("Idempotency-Key", "must be ASCII, such as a UUID")
-    return key[1:-1] if len(key) > 1 and key[0] == key[-1] == '"' else key
+    quoted = len(key) > 1 and key[0] == key[-1] == '"'
+    bare = key[1:-1] if quoted else key
+    if not _KEY_TEXT.fullmatch(bare):
+        raise InvalidArgument(
+            "Idempotency-Key", "must be 1 to 200 characters of ASCII without blanks, such as a UUID"
+        )
+    return bare
 
 
 async def _expected_head(

@@ -164,7 +164,7 @@ class MessageVerbs(Scope):
         check_int("seq", seq, 1, messages.MAX_SEQ)
         check_int("offset", offset, 0, messages.MAX_SEQ)
         check_int("limit", limit, 1, 1_000_000)
-        page = await self.list_messages(id, after=seq - 1, before=seq + 1, limit=1)
+        page = await self.list_messages(id, after=seq - 1, before=min(seq + 1, messages.MAX_SEQ), limit=1)
         if not page.messages:
             raise NotFound(f"seq: this conversation has no message {seq}; its last one is {page.last_seq}")
         message = page.messages[0]

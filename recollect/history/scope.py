@@ -69,7 +69,7 @@ def _id(number: int) -> str:
 
 @contextmanager
 def users_table() -> Generator[None]:
-    """Around what makes a conversation: says so where the user is not in the linked users table."""
+    """Around what makes a conversation or a token: says so where the linked users table lacks the user."""
     try:
         yield
     except asyncpg.IntegrityConstraintViolationError as error:

@@ -19,6 +19,7 @@ from hashlib import sha256
 
 from recollect.db import access_tokens
 from recollect.db.database import MAX_USER_ID_CHARS, Database
+from recollect.history.scope import users_table
 from recollect.identity.caller import SCOPES, Caller
 from recollect.models.access_token import AccessToken
 from recollect.models.errors import InvalidArgument, NotFound, RecollectError, Unauthenticated
@@ -72,7 +73,7 @@ class AccessTokens:
         scopes:  at least one of `SCOPES`.
         days:    how long it works, 1 to 3,650.
 
-        Raises: InvalidArgument.
+        Raises: InvalidArgument, NotReady (a user whom the linked users table lacks).
         """
         check_user(user_id)
         if not 0 < len(name) <= MAX_NAME_CHARS:
@@ -84,10 +85,12 @@ class AccessTokens:
             raise InvalidArgument("days", f"must be 1 to {MOST_DAYS}")
         token = _make(user_id)
         expires_at = datetime.now(UTC) + timedelta(days=days)
-        async with (await self._database()).write(user_id) as tx:
-            made = await access_tokens.insert(
-                tx, user_id, name, _hash(token), sorted(set(scopes)), expires_at
-            )
+        database = await self._database()
+        with users_table():
+            async with database.write(user_id) as tx:
+                made = await access_tokens.insert(
+                    tx, user_id, name, _hash(token), sorted(set(scopes)), expires_at
+                )
         return token, made
 
     async def list(self, user_id: str) -> list[AccessToken]:

@@ -48,7 +48,7 @@ async def test_a_key_stores_once_and_says_so(api: httpx2.AsyncClient, talk: str)
     assert (await api.get(f"{talk}/messages/1")).json()["key"] == "turn-1"
 
 
-@pytest.mark.parametrize("key", ["", '""', "k" * 201, "schlüssel", "a\tb\u00a0"])
+@pytest.mark.parametrize("key", ["", '""', "a b", "k" * 201, "schlüssel", "a\tb\u00a0"])
 async def test_a_key_that_cannot_be_kept_is_refused(api: httpx2.AsyncClient, talk: str, key: str) -> None:
     headers = [(b"Idempotency-Key", key.encode("latin-1"))]
     refused = await api.post(f"{talk}/messages", json=user_says("a"), headers=headers)
@@ -144,7 +144,8 @@ async def test_a_large_message_is_cut_in_a_list_and_read_in_slices(
 
 
 async def test_a_message_that_is_not_there_is_not_found(api: httpx2.AsyncClient, talk: str) -> None:
-    problem(await api.get(f"{talk}/messages/1"), 404, "not-found")
+    for seq in ("1", "2147483647"):
+        problem(await api.get(f"{talk}/messages/{seq}"), 404, "not-found")
     for seq in ("0", "-1", "x", "2147483648", "9" * 5_000):
         answer = await api.get(f"{talk}/messages/{seq}")
         assert problem(answer, 422, "invalid-argument")["argument"] == "seq"

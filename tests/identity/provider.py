@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -109,15 +109,29 @@ class Provider:
             return 200, json.dumps({"issuer": self.url, "jwks_uri": self.jwks_url}).encode()
         return 404, b"{}"
 
+    def posted(self, path: str, body: bytes) -> tuple[int, bytes]:
+        """What is answered to a POST."""
+        self.asked.append(path)
+        return 404, b"{}"
+
+
+P = TypeVar("P", bound=Provider)
+
 
 @contextmanager
-def serving() -> Generator[Provider]:
+def serving(kind: type[P] = Provider) -> Generator[P]:
     """A provider on a free port of this machine."""
-    provider = Provider()
+    provider = kind()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            status, body = provider.document(self.path)
+            self.answer(*provider.document(self.path))
+
+        def do_POST(self) -> None:
+            length = int(self.headers.get("Content-Length", 0))
+            self.answer(*provider.posted(self.path, self.rfile.read(length)))
+
+        def answer(self, status: int, body: bytes) -> None:
             self.send_response(status)
             for name, value in provider.headers.items():
                 self.send_header(name, value)

@@ -110,24 +110,6 @@ def test_another_page_is_refused_on_every_path(origin: str, server: HttpProcess,
             assert "access-control-allow-origin" not in answer.headers
 
 
-@pytest.mark.parametrize(
-    ("trusted", "scheme"),
-    [("", "http"), ("10.0.0.0/8", "http"), ("127.0.0.1", "https"), ("127.0.0.0/8, ::1", "https")],
-)
-def test_what_a_proxy_says_is_believed_only_of_proxies_in_the_settings(
-    trusted: str, scheme: str, start: Start, provider: Provider
-) -> None:
-    server = start(settings_for(provider, RECOLLECT_TRUSTED_PROXIES=trusted))
-    forwarded = {
-        "X-Forwarded-Proto": "https",
-        "X-Forwarded-For": "203.0.113.7",
-        "X-Forwarded-Host": "evil.example",
-    }
-    for more in ({}, {"Forwarded": "for=203.0.113.7;proto=https;host=evil.example"}):
-        answer = server.ask("GET", "/messages", Host="history.example.com", **forwarded, **more)
-        assert answer.headers["location"] == f"{scheme}://history.example.com/messages/"
-
-
 def test_to_listen_everywhere_the_server_needs_a_name(provider: Provider) -> None:
     settings = settings_for(provider)
     del settings["RECOLLECT_PUBLIC_URL"]

@@ -18,6 +18,34 @@ TABLE = "access_token"
 
 OWN = "user_id = (SELECT nullif(current_setting('recollect.user_id', true), ''))"
 
+# Where conversations are linked to an application's users, so are tokens: in the same way.
+LINK = """
+DO $$
+DECLARE
+    link text;
+    computed record;
+BEGIN
+    SELECT pg_get_constraintdef(oid) INTO link FROM pg_constraint
+    WHERE conrelid = 'recollect.conversation'::regclass AND conname = 'conversation_users_fkey';
+    IF link IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT format_type(a.atttypid, a.atttypmod) AS type, pg_get_expr(d.adbin, d.adrelid) AS expression
+    INTO computed
+    FROM pg_attribute AS a JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    WHERE a.attrelid = 'recollect.conversation'::regclass AND a.attname = 'linked_user_id';
+    IF FOUND THEN
+        EXECUTE format(
+            'ALTER TABLE recollect.access_token ADD linked_user_id %s GENERATED ALWAYS AS (%s) STORED, '
+            'ADD CONSTRAINT access_token_users_check CHECK (linked_user_id IS NOT NULL)',
+            computed.type, computed.expression);
+        CREATE INDEX access_token_users_idx ON recollect.access_token (linked_user_id);
+    END IF;
+    EXECUTE format('ALTER TABLE recollect.access_token ADD CONSTRAINT access_token_users_fkey %s', link);
+END
+$$
+"""
+
 
 def upgrade() -> None:
     op.create_table(
@@ -40,6 +68,7 @@ def upgrade() -> None:
         ),
         schema=SCHEMA,
     )
+    run(LINK)
     run(f"ALTER TABLE recollect.{TABLE} ENABLE ROW LEVEL SECURITY")
     run(f"ALTER TABLE recollect.{TABLE} FORCE ROW LEVEL SECURITY")
     run(f"CREATE POLICY own_rows ON recollect.{TABLE} TO recollect_app USING ({OWN}) WITH CHECK ({OWN})")
