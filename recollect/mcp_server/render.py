@@ -112,8 +112,8 @@ def window(window: ContextWindow) -> str:
     return "\n".join([NOTICE, window.text, *_about(window), _unless_moved(window, step)])
 
 
-def turn(turn: Turn, *, named: bool) -> str:
-    """The context of a turn, and what the call stored. named: the call named its conversation."""
+def turn(turn: Turn) -> str:
+    """The context of a turn, and what the call stored."""
     appended, window = turn.appended, turn.context
     stored = f"Stored as #{appended.first_seq}"
     if appended.last_seq > appended.first_seq:
@@ -121,9 +121,9 @@ def turn(turn: Turn, *, named: bool) -> str:
     if appended.replayed:
         stored += " by an earlier call with this key; nothing was stored now"
     lines = [NOTICE, window.text, *_about(window), f"{stored}."]
-    if not named:
-        began = "The conversation is new" if turn.created else "The conversation began with that call"
-        lines.append(f"{began}: pass conversation_id={attribute(turn.conversation_id)} from now on.")
+    if turn.created:
+        id = attribute(turn.conversation_id)
+        lines.append(f"The conversation is new: pass conversation_id={id} from now on.")
     if turn.added is not None:
         lines.append(f"Since head {turn.added[0] - 1}, #{turn.added[0]} to #{turn.added[1]} were added.")
     step = f"Answer; then append_messages with the answer, expected_head={window.head} and a key."
