@@ -13,7 +13,7 @@ from recollect.db.target import parse_url
 from tests.conftest import on_database, run_sql
 from tests.db.catalog import facts
 from tests.db.servers import query
-from tests.db.test_link_users import link, on
+from tests.db.test_link_users import on
 from tests.db.test_migrations import may_use, owned_by, psql, url_database
 from tests.history.branch_model import MOST_TOKENS, Model
 
@@ -200,8 +200,10 @@ def test_a_database_whose_users_are_linked_is_upgraded(server: str, owner: str) 
         owner,
         "CREATE TABLE public.users (id text PRIMARY KEY)",
         "INSERT INTO public.users VALUES ('alice'), ('bob')",
+        # As the version of that revision linked them.
+        "ALTER TABLE recollect.conversation ADD CONSTRAINT conversation_users_fkey "
+        "FOREIGN KEY (user_id) REFERENCES public.users (id) ON DELETE CASCADE",
     )
-    link(owner, "public.users.id")
     old = filled(owner)
     migrate(parse_url(owner), "0002")
     check(server, owner, old)
