@@ -75,12 +75,9 @@ async def stepped_server(folder: Path, clock: Clock) -> AsyncGenerator[str]:
 
 def _spawn(
     command: list[str], log: Path, env: dict[str, str], options: dict[str, Any]
-) -> subprocess.Popen[bytes]:
+) -> subprocess.Popen[Any]:
     with log.open("wb") as out:
-        process: subprocess.Popen[bytes] = subprocess.Popen(
-            command, stdout=out, stderr=out, env=env, **options
-        )
-        return process
+        return subprocess.Popen(command, stdout=out, stderr=out, env=env, **options)
 
 
 def _account(folder: Path) -> dict[str, Any]:
