@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recollect.history.importing.files import total_bytes
 from recollect.history.importing.read import read
 
-__all__ = ["read"]
+__all__ = ["read", "total_bytes"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO
 
 CHUNK_BYTES = 1 << 18
@@ -25,11 +25,13 @@ _MARKS = (
 class Decoded:
     """Reads a binary file as text: UTF-8, or UTF-16 and UTF-32 where a mark or NULs say so.
 
+    on_bytes:  is told how much was read, piece by piece.
     damaged:  bytes were met that are not of the encoding; `BAD` finds them.
     """
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], on_bytes: Callable[[int], None] | None = None) -> None:
         self._file = file
+        self._on_bytes = on_bytes
         self._first = file.read(CHUNK_BYTES)
         # "surrogateescape" would take UTF-16's pairs for bytes; those files have a mark and are rare.
         encoding = _encoding(self._first)
@@ -52,6 +54,8 @@ class Decoded:
         while not self._ended:
             raw, self._first = self._first or self._file.read(CHUNK_BYTES), b""
             self._ended = not raw
+            if self._on_bytes is not None:
+                self._on_bytes(len(raw))
             text = self._decoder.decode(raw, final=self._ended)
             if text:
                 if not self.damaged and not text.isascii():

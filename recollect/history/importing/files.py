@@ -10,7 +10,7 @@ import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -44,10 +44,12 @@ class SourceFile:
     """A file that may hold conversations.
 
     name:      for reports: the path, and the member's name.
+    size:      in bytes, unpacked.
     alone:     it was named by itself: not to know its format is an error, elsewhere a note.
     """
 
     name: str
+    size: int
     open: Opener
     alone: bool = False
 
@@ -59,19 +61,25 @@ class SourceFile:
 def files(path: Path) -> Iterator[SourceFile | Problem | Skipped]:
     """The files of a path, in an order that does not depend on the machine."""
     try:
-        kind = path.stat().st_mode
+        found = path.stat()
+        kind = found.st_mode
         if stat.S_ISDIR(kind):
             yield from _folder(path)
         elif zipfile.is_zipfile(path):
             yield from _members(path)
         elif stat.S_ISREG(kind):
-            yield SourceFile(str(path), lambda: path.open("rb"), alone=True)
+            yield SourceFile(str(path), found.st_size, lambda: path.open("rb"), alone=True)
         else:
             yield Problem(str(path), "is neither a file nor a folder")
     except FileNotFoundError:
         yield Problem(str(path), "there is no such file or folder")
     except READ_ERRORS as error:
         yield Problem(str(path), f"cannot be read: {reason(error)}")
+
+
+def total_bytes(paths: Iterable[Path]) -> int:
+    """How much there is to read, unpacked."""
+    return sum(file.size for path in paths for file in files(path) if isinstance(file, SourceFile))
 
 
 def reason(error: BaseException) -> str:
@@ -91,7 +99,7 @@ def _folder(path: Path) -> Iterator[SourceFile | Problem | Skipped]:
             elif file.suffix.lower() == ".zip":
                 yield from files(file)
             elif file.is_file():
-                yield SourceFile(str(file), lambda file=file: file.open("rb"))
+                yield SourceFile(str(file), file.stat().st_size, lambda file=file: file.open("rb"))
     if others:
         yield Skipped(str(path), f"{others} files that are neither JSON nor a zip")
 
@@ -117,7 +125,7 @@ def _members(path: Path) -> Iterator[SourceFile | Problem | Skipped]:
                     name, f"was not read: {packed}, like a zip bomb. Unpack it yourself to import it"
                 )
             else:
-                yield SourceFile(name, lambda member=member: archive.open(member))
+                yield SourceFile(name, member.file_size, lambda member=member: archive.open(member))
         if others:
             yield Skipped(str(path), f"{others} files that are not JSON, such as images")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from recollect.history.formats.rendered import JsonObject
@@ -61,8 +61,10 @@ FIRST_ELEMENTS = 100
 """Of how many elements the format is looked for."""
 
 
-def read(paths: Iterable[Path]) -> Iterator[Found]:
+def read(paths: Iterable[Path], on_bytes: Callable[[int], None] | None = None) -> Iterator[Found]:
     """The conversations of some files, folders and zips, one after the other.
+
+    on_bytes:  is told how much was read, piece by piece; `total_bytes` says how much there is.
 
     A conversation has to be iterated to its end before the next is asked for; its messages are read
     meanwhile. What cannot be read comes as a `Problem`, what is no conversation as `Skipped`.
@@ -74,13 +76,13 @@ def read(paths: Iterable[Path]) -> Iterator[Found]:
             elif file.stem in KNOWN_OTHERS and not file.alone:
                 yield Skipped(file.name, "holds no conversations")
             else:
-                yield from _read_file(file)
+                yield from _read_file(file, on_bytes)
 
 
-def _read_file(file: SourceFile) -> Iterator[Found]:
+def _read_file(file: SourceFile, on_bytes: Callable[[int], None] | None) -> Iterator[Found]:
     try:
         with file.open() as opened:
-            yield from _read_text(file, Decoded(opened))
+            yield from _read_text(file, Decoded(opened, on_bytes))
     except READ_ERRORS as error:
         yield Problem(file.name, f"cannot be read further: {reason(error)}")
 
