@@ -20,6 +20,9 @@ from recollect.models.imported import Problem, Skipped
 
 READABLE = (".json", ".jsonl", ".ndjson")
 
+IN_ZIP = " > "
+"""Stands between the name of a zip and that of a member."""
+
 MAX_MEMBERS = 200_000
 MAX_RATIO = 200
 """How many times larger than in the zip a member may be: JSON of conversations is at most some 40
@@ -55,7 +58,8 @@ class SourceFile:
 
     @property
     def stem(self) -> str:
-        return PurePosixPath(self.name.replace("\\", "/")).stem
+        """Its name without its folders and its end."""
+        return PurePosixPath(self.name.replace("\\", "/").rpartition(IN_ZIP)[2]).stem
 
 
 def files(path: Path) -> Iterator[SourceFile | Problem | Skipped]:
@@ -101,7 +105,7 @@ def _folder(path: Path) -> Iterator[SourceFile | Problem | Skipped]:
             elif file.is_file():
                 yield SourceFile(str(file), file.stat().st_size, lambda file=file: file.open("rb"))
     if others:
-        yield Skipped(str(path), f"{others} files that are neither JSON nor a zip")
+        yield Skipped(str(path), f"files that are neither JSON nor a zip: {others}")
 
 
 def _members(path: Path) -> Iterator[SourceFile | Problem | Skipped]:
@@ -112,7 +116,7 @@ def _members(path: Path) -> Iterator[SourceFile | Problem | Skipped]:
             return
         others = 0
         for member in sorted(members, key=lambda member: member.filename):
-            name = f"{path}:{_shown(member.filename)}"
+            name = f"{path}{IN_ZIP}{_shown(member.filename)}"
             if PurePosixPath(member.filename).suffix.lower() not in READABLE:
                 others += 1
             elif _unsafe(member.filename):
@@ -127,7 +131,7 @@ def _members(path: Path) -> Iterator[SourceFile | Problem | Skipped]:
             else:
                 yield SourceFile(name, member.file_size, lambda member=member: archive.open(member))
         if others:
-            yield Skipped(str(path), f"{others} files that are not JSON, such as images")
+            yield Skipped(str(path), f"files that are not JSON: {others}")
 
 
 def _unsafe(name: str) -> bool:
