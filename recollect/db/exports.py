@@ -43,10 +43,12 @@ class Exported(NamedTuple):
     messages: AsyncGenerator[StoredMessage]
 
 
-async def conversations(tx: ReadTx, user_id: str, only: str | None) -> AsyncGenerator[Exported]:
-    """All conversations of a user by id, or the one that `only` names."""
+async def conversations(
+    tx: ReadTx, user_id: str, only: str | None, after_seq: int = 0
+) -> AsyncGenerator[Exported]:
+    """All conversations of a user by id, or the one that `only` names, with messages above a seq."""
     last = LAST_ID if only is None else only
-    reader = _Messages(tx, user_id, "" if only is None else only, last)
+    reader = _Messages(tx, user_id, ("" if only is None else only, after_seq), last)
     after = ""
     while True:
         if only is None:
@@ -71,11 +73,11 @@ async def _one(tx: ReadTx, user_id: str, id: str) -> list[Conversation]:
 class _Messages:
     """All messages in one stream of pages, handed out conversation by conversation: most have few."""
 
-    def __init__(self, tx: ReadTx, user_id: str, first: str, last: str) -> None:
+    def __init__(self, tx: ReadTx, user_id: str, after: tuple[str, int], last: str) -> None:
         self._tx = tx
         self._user = user_id
         self._last = last
-        self._place = (first, 0)
+        self._place = after
         self._page: list[tuple[str, StoredMessage]] = []
         self._at = 0
         self._ended = False

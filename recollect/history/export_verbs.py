@@ -3,16 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass
+from typing import Literal
 
 from recollect.db import exports
 from recollect.db.database import ReadTx
 from recollect.db.exports import Exported
+from recollect.db.messages import MAX_SEQ
 from recollect.history.exporting import EVERYTHING, EXPORT_FORMATS, WRITERS, ExportFormat
 from recollect.history.exporting.archive import README, Archive, file_name
+from recollect.history.exporting.document import JsonLines
 from recollect.history.exporting.writer import Writer
-from recollect.history.incoming import check_text
+from recollect.history.incoming import check_int, check_text
 from recollect.history.scope import MAX_ID_CHARS, Scope, not_found
+from recollect.models.conversation import Conversation
 from recollect.models.errors import InvalidArgument
+
+
+@dataclass(slots=True)
+class ExportPage:
+    """A piece of the export of one conversation.
+
+    begin:     what stands before the messages; empty but on the first page.
+    messages:  (seq, text) each.
+    end:       what stands after all messages; empty where more follow.
+    """
+
+    begin: str
+    messages: list[tuple[int, str]]
+    end: str
+    conversation: Conversation
+
+    @property
+    def more(self) -> bool:
+        """Whether more follows: the next page is `after` the last seq of this one."""
+        return not self.end
 
 
 class ExportVerbs(Scope):
@@ -36,6 +61,36 @@ class ExportVerbs(Scope):
         async with self._db.snapshot(self._user) as tx:
             async for piece in self._text(tx, WRITERS[format](), id, trash=format in EVERYTHING):
                 yield piece
+
+    async def export_page(
+        self, id: str, *, format: Literal["jsonl", "markdown"] = "jsonl", after: int = 0, max_chars: int
+    ) -> ExportPage:
+        """A piece of the export of one conversation: the messages above seq `after`, at least one and
+        no more than `max_chars` characters hold. Messages never change, so that pages which are read
+        while the conversation grows fit together.
+
+        Raises: InvalidArgument, NotFound.
+        """
+        check_text("id", id, MAX_ID_CHARS)
+        check_int("after", after, 0, MAX_SEQ)
+        writer = WRITERS[format]()
+        async with self._db.snapshot(self._user) as tx:
+            async for exported in exports.conversations(tx, self._user, id, after):
+                before = writer.begin() + writer.conversation(exported)
+                page = ExportPage("" if after else before, [], "", exported.conversation)
+                length = 0
+                async for stored in exported.messages:
+                    text = writer.message(stored)
+                    length += len(text)
+                    if page.messages and length > max_chars:
+                        return page
+                    page.messages.append((stored.message.seq, text))
+                page.end = "".join(map(writer.summary, exported.summaries)) + writer.close()
+                if isinstance(writer, JsonLines):
+                    writer.count_all(exported.conversation.message_count)
+                page.end += writer.end()
+                return page
+        raise not_found(id)
 
     async def export_zip(self) -> AsyncGenerator[bytes]:
         """Everything of this user in one zip, in pieces, all out of one moment: `recollect.jsonl`,

@@ -17,7 +17,7 @@ from recollect.history.exporting import ExportFormat
 from recollect.history.history import History
 from recollect.history.store import Recollect
 from recollect.models.imported import ConversationReport, Problem
-from recollect.models.message import NewMessage, Role
+from recollect.models.message import NewMessage
 from tests.exporting.conftest import exported, taken_in
 
 WORDS = st.text(st.characters(codec=None), max_size=30)  # NUL and lone surrogates among them
@@ -30,17 +30,19 @@ JSON = st.recursive(
 STORABLE_JSON = st.dictionaries(
     NAMES, NAMES | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 )
-PARTS: st.SearchStrategy[dict[str, Any]] = st.one_of(
-    st.builds(
-        lambda text, more: {**more, "type": "text", "text": text},
-        WORDS,
-        st.dictionaries(WORDS, JSON, max_size=2),
-    ),
-    st.builds(
-        lambda id, given: {"type": "tool_call", "id": id, "name": "f", "arguments": given}, WORDS, WORDS
-    ),
-    st.builds(lambda id, content: {"type": "tool_result", "call_id": id, "content": content}, WORDS, WORDS),
-    st.builds(lambda value: {"type": "other", "format": "x", "value": {"v": value}}, JSON),
+
+
+def part(kind: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    shape: dict[str, st.SearchStrategy[Any]] = {"type": st.just(kind), **fields}
+    return st.fixed_dictionaries(shape)
+
+
+PARTS = st.one_of(
+    part("text", text=WORDS),
+    part("text", text=WORDS, citations=JSON),
+    part("tool_call", id=WORDS, name=WORDS, arguments=WORDS),
+    part("tool_result", call_id=WORDS, content=WORDS),
+    part("other", format=WORDS, value=st.dictionaries(WORDS, JSON, max_size=2)),
 )
 MESSAGES = st.builds(
     NewMessage,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -69,9 +70,8 @@ async def test_a_broken_line_costs_itself_alone(importing: Import, history: Hist
     file.write_text("\n".join([lines[0], '{"messages": [', lines[1]]))
     reports = await importing(file)
     assert outcomes(reports) == ["created", "created"]
-    assert [str(report) for report in reports if isinstance(report, Problem)][0].startswith(
-        f"{file}, line 2: "
-    )
+    (problem,) = [report for report in reports if isinstance(report, Problem)]
+    assert problem.where == f"{file}, line 2"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
@@ -214,7 +214,7 @@ async def test_names_that_lead_out_of_a_zip_are_told_and_written_nowhere(
     assert [report.problem for report in reports if isinstance(report, Problem)] == [
         "was not read: its name leads out of the archive"
     ] * 2
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["evil.zip", "in"]
+    assert not {"conversations.json"} & {name for _, _, names in os.walk(tmp_path) for name in names}
 
 
 async def test_a_damaged_zip_is_told(importing: Import, tmp_path: Path) -> None:

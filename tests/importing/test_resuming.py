@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -40,18 +40,19 @@ async def test_an_import_that_is_killed_goes_on_to_the_same_database(
     store: Recollect, history: History, database_url: str, large: Path, least: int
 ) -> None:
     environment = {**os.environ, "RECOLLECT_DATABASE_URL": database_url, "RECOLLECT_USER_ID": "alice"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "recollect", "import", str(large)],
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "recollect", "import", str(large)),
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
         while await _stored(history) < least:
-            assert process.poll() is None, "the import ended before it could be killed"
+            assert process.returncode is None, "the import ended before it could be killed"
     finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.kill()
+        await process.wait()
     assert least <= await _stored(history) < 8_000
     await import_into(history, large)
     bob = store.for_user("bob")

@@ -96,6 +96,10 @@ class JsonLines:
     def close(self) -> str:
         return ""
 
+    def count_all(self, messages: int) -> None:
+        """This is the last of several pages: the messages of the others count as well."""
+        self._counts["messages"] = messages
+
     def end(self) -> str:
         return _line({"end": self._counts})
 

@@ -89,7 +89,7 @@ class _Reader:
                 end = line.value["end"]
             elif "message" in line.value or "summary" in line.value:
                 self._counts["messages" if "message" in line.value else "summaries"] += 1
-            else:
+            elif "more" not in line.value:  # as between the pages of export_conversation
                 self._problems.append(Problem(line.where, "is no line of this export"))
             yield from self._problems
             self._problems.clear()
@@ -124,6 +124,8 @@ class _Reader:
         last = 0
         keys: set[str] = set()
         while (line := self._line()) is not None:
+            if "more" in line.value:
+                continue
             if "message" not in line.value and "summary" not in line.value:
                 self._next = line
                 return
