@@ -8,9 +8,11 @@ import re
 import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from recollect.history.exporting import ExportFormat
 from recollect.history.history import History
 from recollect.history.store import Recollect
 from recollect.models.errors import InvalidArgument, NotFound
@@ -194,7 +196,7 @@ async def test_nothing_of_another_user_is_exported(store: Recollect, history: Hi
     with pytest.raises(NotFound):
         await exported(history, "jsonl", "theirs")
     with pytest.raises(InvalidArgument):
-        await exported(history, "pdf")  # pyright: ignore[reportArgumentType]
+        await exported(history, cast("ExportFormat", "pdf"))
 
 
 async def test_large_messages_are_read_a_few_at_a_time(history: History) -> None:

@@ -85,7 +85,7 @@ async def test_all_definitions_together_stay_within_the_token_budget(surface: Cl
     # Imported by name: the package has no types.
     o200k: Callable[[str], list[int]] = importlib.import_module("rs_bpe").openai.o200k_base().encode
     # 3,500 is the limit when all tools are there; the thirteen of now leave room for one more.
-    assert len(o200k(sent)) <= 3_240
+    assert len(o200k(sent)) <= 3_245
 
 
 async def test_every_tool_says_what_it_does_to_the_data(surface: Client) -> None:

@@ -3,7 +3,9 @@ page says what `after` is for."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from recollect.history.tokens import estimate
 from recollect.mcp_server import render
@@ -16,10 +18,12 @@ from recollect.mcp_server.tools.parameters import ConversationId
 async def export_conversation(
     history: History,
     conversation_id: ConversationId,
-    format: Literal["markdown", "jsonl"] = "markdown",
-    after: int = 0,
+    format: Annotated[Literal["markdown", "jsonl"] | None, Field(description="jsonl: exact.")] = None,
+    after: Annotated[int | None, Field(description="For the next page.")] = None,
 ) -> str:
-    """Write out a whole conversation to save or share it, in pages."""
+    """Write out a whole conversation, to save or share it, in pages."""
+    after = 0 if after is None else after
+    format = "markdown" if format is None else format
     page = await history.export_page(conversation_id, format=format, after=after, max_chars=render.MAX_CHARS)
     shown: list[str] = []
     last, tokens, chars = after, estimate(page.begin), len(page.begin)
