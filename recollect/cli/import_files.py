@@ -122,18 +122,18 @@ class _Tally:
         would = "Would import" if self._dry_run else "Imported"
         sources = ", ".join(self._sources) or "nothing"
         print(
-            f"{would} {self._added:,} new messages; {self._messages:,} messages in "
-            f"{self._outcomes.total():,} conversations were read from {sources}."
+            f"{would} {_counted(self._added, 'new message')}; {_counted(self._messages, 'message')} in "
+            f"{_counted(self._outcomes.total(), 'conversation')} were read from {sources}."
         )
         for outcome, count in sorted(self._outcomes.items()):
-            print(f"  {outcome:<10} {count:>8,} conversations")
+            print(f"  {outcome:<10} {_counted(count, 'conversation'):>20}")
         for heading, notes in (("Converted", self._converted), ("Left out", self._left_out)):
             if notes:
                 print(styled("1", f"{heading}:"))
                 for note, count in notes.most_common():
                     print(f"  {count:>8,}  {one_line(note)}")
         if self.failed:
-            print(styled("1;31", f"{self.failed:,} pieces could not be imported; each is named above."))
+            print(styled("1;31", f"{_counted(self.failed, 'piece')} could not be imported, named above."))
 
     def clear_bar(self) -> None:
         if self._bar:
@@ -155,10 +155,31 @@ class _Tally:
         print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
 
 
+def _counted(count: int, thing: str) -> str:
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
 def _title(report: ConversationReport) -> str:
     return one_line(report.title or "(untitled)")
 
 
 def _fields(report: ImportReport) -> dict[str, object]:
-    kind = {Problem: "problem", Skipped: "skipped", ConversationReport: "conversation"}[type(report)]
-    return {kind: asdict(report)}
+    if not isinstance(report, ConversationReport):
+        kind = "problem" if isinstance(report, Problem) else "skipped"
+        return {kind: asdict(report)}
+    notes = report.notes
+    return {
+        "conversation": {
+            "id": report.conversation_id,
+            "title": report.title,
+            "source": report.source,
+            "source_id": report.source_id,
+            "outcome": report.outcome,
+            "messages": report.messages,
+            "added": report.added,
+            "converted": notes.converted,
+            "left_out": notes.left_out,
+            "problems": notes.problems,
+            "more_problems": notes.more_problems,
+        }
+    }

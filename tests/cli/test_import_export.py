@@ -36,7 +36,7 @@ def test_an_import_says_what_came_what_was_converted_and_what_was_left_out(ran: 
     done = ran("import", FIXTURES / "chatgpt")
     assert (done.code, done.err) == (0, "")
     assert "Fibonacci and a cat" in done.out
-    assert "Imported 16 new messages; 16 messages in 2 conversations were read from chatgpt." in done.out
+    assert "Imported 17 new messages; 17 messages in 2 conversations were read from chatgpt." in done.out
     assert "messages to a tool, kept as calls" in done.out
     assert "empty nodes" in done.out
     again = ran("import", FIXTURES / "chatgpt")
@@ -47,7 +47,7 @@ def test_an_import_says_what_came_what_was_converted_and_what_was_left_out(ran: 
 def test_a_dry_run_imports_nothing(ran: Run) -> None:
     done = ran("import", FIXTURES, "--dry-run", "--json")
     lines = [json.loads(line) for line in done.out.splitlines()]
-    assert lines[-1]["summary"]["outcomes"] == {"created": 15}
+    assert lines[-1]["summary"]["outcomes"] == {"created": 14}
     assert lines[-1]["summary"]["dry_run"] is True
     assert listed(ran) == []
 
@@ -58,7 +58,7 @@ def test_pieces_that_cannot_be_read_are_named_and_end_with_exit_code_3(ran: Run,
     done = ran("import", file)
     assert done.code == 3
     assert done.err.startswith(f"could not be read: {file}, character ")
-    assert "1 pieces could not be imported" in done.out
+    assert "1 piece could not be imported, named above." in done.out
     assert len(listed(ran)) == 1
 
 
@@ -98,7 +98,7 @@ def test_an_export_is_a_private_file_that_comes_back_equal(ran: Run, tmp_path: P
     assert stat.S_IMODE((tmp_path / "all.jsonl").stat().st_mode) == 0o600
     assert ran("export").out == (tmp_path / "all.jsonl").read_text()
     assert ran("export", "--output", tmp_path / "all.jsonl").code == 2
-    assert ran("erase", "--everything", "--yes").out == "Removed 15 conversations with 57 messages.\n"
+    assert ran("erase", "--everything", "--yes").out == "Removed 14 conversations with 59 messages.\n"
     assert ran("import", tmp_path / "all.jsonl").code == 0
     assert ran("export").out == (tmp_path / "all.jsonl").read_text()
     assert ran("export", "--format", "zip", "--output", tmp_path / "all.zip").code == 0
