@@ -25,40 +25,11 @@ from recollect.models.imported import ConversationReport
 from recollect.settings import Settings
 
 PER_CONVERSATION = 20
-WORDS = [
-    "the",
-    "a",
-    "plan",
-    "of",
-    "visa",
-    "she",
-    "decided",
-    "to",
-    "go",
-    "home",
-    "budget",
-    "tokens",
-    "python",
-    "import",
-    "error",
-    "when",
-    "where",
-    "how",
-    "why",
-    "because",
-    "therefore",
-    "train",
-    "ticket",
-    "cheap",
-    "expensive",
-    "morning",
-    "evening",
-    "answer",
-    "question",
-    "file",
-    "line",
-    "number",
-]
+WORDS = (
+    *("the", "a", "plan", "of", "visa", "she", "decided", "to", "go", "home", "budget", "tokens", "python"),
+    *("import", "error", "when", "where", "how", "why", "because", "therefore", "train", "ticket", "cheap"),
+    *("expensive", "morning", "evening", "answer", "question", "file", "line", "number"),
+)
 
 
 def main() -> None:

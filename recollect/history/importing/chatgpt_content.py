@@ -16,6 +16,16 @@ POINTERS = {
 }
 
 
+WORDED = {
+    "execution_output": (),
+    "model_editable_context": (),
+    "system_error": (),
+    "tether_browsing_display": ("summary", "assets"),
+    "tether_quote": ("url", "domain", "title"),
+}
+"""Types whose content is words, and what else it says."""
+
+
 def content_parts(content: JsonObject, kind: str, notes: Notes) -> list[Part]:
     """The parts of a message; none where nothing was said."""
     if kind in ("text", "multimodal_text"):
@@ -34,8 +44,9 @@ def content_parts(content: JsonObject, kind: str, notes: Notes) -> list[Part]:
         **{name: value for name, value in content.items() if name != "content_type"}
     ):
         return []
-    if kind in ("execution_output", "model_editable_context"):
-        return [] if words is None else [{"type": "text", "text": words}]
+    if kind in WORDED:
+        more = {name: content.get(name) for name in WORDED[kind]}
+        return [] if words is None else [{"type": "text", "text": words, **kept(**more)}]
     notes.converted[f"content of the type {kind[:60]!r}, kept as text and as it was"] += 1
     exact: Part = {"type": "other", "format": "chatgpt", "value": content}
     return [exact] if words is None else [{"type": "text", "text": words}, exact]

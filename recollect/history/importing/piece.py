@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from recollect.history.incoming import Row, check_metadata, row_of
+from recollect.history.incoming import Row, row_of
 from recollect.history.scope import MAX_ID_CHARS, id_of
 from recollect.models.errors import InvalidArgument
 from recollect.models.imported import (
@@ -18,6 +18,7 @@ from recollect.models.imported import (
     Problem,
     Skipped,
 )
+from recollect.models.message import NewMessage
 from recollect.models.parts import readable, storable
 from recollect.settings import Settings
 
@@ -163,19 +164,27 @@ def _checked(said: ImportedMessage, progress: Progress, settings: Settings) -> C
         new = replace(new, author=readable(new.author)[:200] or None)
         notes.converted["names of authors that cannot be stored as they are, cut"] += 1
     try:
-        if new.metadata:
-            check_metadata("metadata", new.metadata, settings)
-    except InvalidArgument as error:
-        model = new.metadata.get("model") if new.metadata else None
-        new = replace(new, metadata={"model": model} if isinstance(model, str) else None)
-        notes.left_out[f"metadata of a message, which {error.problem}"] += 1
-    try:
         row = row_of("message", new, settings)
     except InvalidArgument as error:
-        argument = error.argument.removeprefix("message.")
-        notes.fail(f"message {readable(said.id)[:80]}: {argument}: {error.problem}")
-        return None
+        row = _without_metadata(error, new, progress, settings)
+        if row is None:
+            argument = error.argument.removeprefix("message.")
+            notes.fail(f"message {readable(said.id)[:80]}: {argument}: {error.problem}")
+            return None
     return Checked(said, _key(said.id) if said.stored is None else said.stored.key, row)
+
+
+def _without_metadata(
+    error: InvalidArgument, new: NewMessage, progress: Progress, settings: Settings
+) -> Row | None:
+    """The columns of a message whose metadata cannot be stored, but for its model; None where it is
+    something else that cannot."""
+    if not error.argument.startswith("message.metadata"):
+        return None
+    model = new.metadata.get("model") if new.metadata else None
+    fewer = replace(new, metadata={"model": model} if isinstance(model, str) and len(model) < 200 else None)
+    progress.found.notes.left_out[f"metadata of a message, which {error.problem}"] += 1
+    return row_of("message", fewer, settings)
 
 
 def _size(checked: Checked) -> int:
