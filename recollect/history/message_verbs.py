@@ -22,6 +22,7 @@ from recollect.history.scope import (
     users_table,
 )
 from recollect.history.window import MAX_ROWS, Plan, build_window, plan
+from recollect.models.batch import Batch
 from recollect.models.errors import HeadMoved, InvalidArgument, KeyReused, NotFound, NotReproducible
 from recollect.models.message import Appended, ContextWindow, MessagePage, MessageSlice, NewMessage, Turn
 
@@ -93,7 +94,7 @@ class MessageVerbs(Scope):
         )
         if done.outcome == "moved":
             raise await self._head_moved(id, expected_head or 0, done.head or 0)
-        return _appended(id, done, key)
+        return self._landed(_appended(id, done, key), batch)
 
     async def list_messages(
         self,
@@ -163,7 +164,7 @@ class MessageVerbs(Scope):
         check_int("seq", seq, 1, messages.MAX_SEQ)
         check_int("offset", offset, 0, messages.MAX_SEQ)
         check_int("limit", limit, 1, 1_000_000)
-        page = await self.list_messages(id, after=seq - 1, before=seq + 1, limit=1)
+        page = await self.list_messages(id, after=seq - 1, before=min(seq + 1, messages.MAX_SEQ), limit=1)
         if not page.messages:
             raise NotFound(f"seq: this conversation has no message {seq}; its last one is {page.last_seq}")
         message = page.messages[0]
@@ -200,7 +201,7 @@ class MessageVerbs(Scope):
         """
         check_text("id", id, MAX_ID_CHARS)
         if receipt is not None:
-            return await self._reproduced(id, receipts.read(receipt))
+            return await self._reproduced(id, receipt)
         if upto_seq is not None:
             check_int("upto_seq", upto_seq, 1, messages.MAX_SEQ)
         return await self._window(id, plan(max_tokens, format), upto_seq)
@@ -234,31 +235,30 @@ class MessageVerbs(Scope):
         planned = plan(max_tokens, format)
         if known_head is not None:
             check_int("known_head", known_head, 0, messages.MAX_SEQ)
-        said = [message] if isinstance(message, NewMessage) else message
+        batch = prepare([message] if isinstance(message, NewMessage) else message, key, self._settings)
         created = False
         if id is None:
-            id, created, appended = await self._begin(said, key, title, instructions)
+            id = id_from_key(self._user, key)
+            done, created = await self._begin(id, batch, key, title, instructions)
         elif title is not None or instructions is not None:
             raise InvalidArgument(
                 "title" if title is not None else "instructions",
                 "is for a conversation that begins with this turn; update changes one that is there",
             )
         else:
-            appended = await self.append(id, said, key=key)
-        window = await self._window(id, planned, appended.last_seq)
-        added = None
-        if known_head is not None and known_head < appended.first_seq - 1:
-            added = (known_head + 1, appended.first_seq - 1)
-        return Turn(id, created and not appended.replayed, appended, window, added)
+            check_text("id", id, MAX_ID_CHARS)
+            done = await _once_more(partial(messages.append, self._db, self._user, id, batch, key=key))
+        appended = self._landed(_appended(id, done, key), batch)
+        found = await self._read(id, planned, appended.last_seq)
+        added = None if known_head is None else _added(found, known_head, appended.first_seq)
+        return Turn(id, created, appended, build_window(id, found, planned), added)
 
     async def _begin(
-        self, said: Sequence[NewMessage], key: str, title: str | None, instructions: str | None
-    ) -> tuple[str, bool, Appended]:
-        """Begin a conversation whose id follows from the key, so that a retry finds it."""
+        self, id: str, batch: Batch, key: str, title: str | None, instructions: str | None
+    ) -> tuple[messages.AppendOutcome, bool]:
+        """Begin a conversation, unless an earlier call with this key did; whether one of them did."""
         title = None if title is None else check_title(title, self._settings)
         instructions = None if instructions is None else check_instructions(instructions)
-        id = id_from_key(self._user, key)
-        batch = prepare(said, key, self._settings)
         begin = partial(
             messages.open_conversation,
             self._db,
@@ -271,11 +271,26 @@ class MessageVerbs(Scope):
         )
         with users_table():
             done, created = await _once_more(begin)
-        return id, created, _appended(id, done, key)
+        if done.outcome == "key_reused":
+            raise KeyReused(
+                f"key: {key!r} began conversation {id!r} with other words. Take a new key, such as a UUID, "
+                "for a new conversation, or name the one that this belongs to"
+            )
+        return done, created or (done.outcome == "replayed" and done.first_seq == 1)
+
+    def _landed(self, appended: Appended, batch: Batch) -> Appended:
+        if not appended.replayed:
+            self._wrote(self._user, sum(batch.token_counts))
+        return appended
 
     async def _window(
         self, id: str, planned: Plan, upto: int | None, summary: int | None = None
     ) -> ContextWindow:
+        return build_window(id, await self._read(id, planned, upto, summary), planned)
+
+    async def _read(
+        self, id: str, planned: Plan, upto: int | None, summary: int | None = None
+    ) -> messages.Window:
         found = await messages.window(
             self._db,
             self._user,
@@ -295,23 +310,25 @@ class MessageVerbs(Scope):
             raise InvalidArgument(
                 "upto_seq", f"this conversation has no message {upto}; its last one is {found.last_seq}"
             )
-        return build_window(id, found, planned)
+        return found
 
-    async def _reproduced(self, id: str, wanted: receipts.Receipt) -> ContextWindow:
-        upto = wanted.tip or None
+    async def _reproduced(self, id: str, receipt: str) -> ContextWindow:
+        wanted = receipts.read(receipt)
         try:
-            window = await self._window(
-                id, plan(wanted.max_tokens, wanted.format), upto, summary=wanted.summary_upto
-            )
+            planned = plan(wanted.max_tokens, wanted.format)
+        except InvalidArgument as error:
+            raise receipts.refused() from error
+        try:
+            window = await self._window(id, planned, wanted.tip, summary=wanted.summary_upto)
         except NotFound as error:
             raise NotReproducible(
                 f"receipt: there is no conversation {id!r}; if it was purged, its messages are gone for good"
             ) from error
+        except InvalidArgument as error:  # it is shorter now than the path was
+            raise _other_window(receipts.OTHER_MESSAGES) from error
         problem = receipts.difference(wanted, receipts.read(window.receipt))
         if problem is not None:
-            raise NotReproducible(
-                f"receipt: this window cannot be made again: {problem}. Load the context without receipt"
-            )
+            raise _other_window(problem)
         return window
 
     async def _head_moved(self, id: str, expected: int, head: int) -> HeadMoved:
@@ -333,6 +350,12 @@ class MessageVerbs(Scope):
         )
 
 
+def _other_window(problem: str) -> NotReproducible:
+    return NotReproducible(
+        f"receipt: this window cannot be made again: {problem}. Load the context without receipt"
+    )
+
+
 async def _once_more(send: Callable[[], Awaitable[Answer]]) -> Answer:
     """Send an append; a second time where the same append came twice at once and the other one was
     first: its result is there now."""
@@ -342,6 +365,15 @@ async def _once_more(send: Callable[[], Awaitable[Answer]]) -> Answer:
         if error.constraint_name != "message_key_idx":
             raise
         return await send()
+
+
+def _added(found: messages.Window, known: int, first: int) -> tuple[int, int] | None:
+    """The first and the last message of the path between a head that was known and what came now."""
+    seqs = [message.seq for message in found.messages if known < message.seq < first]
+    if not seqs:
+        return None
+    reached = len(found.messages) == found.length or found.messages[-1].seq <= known
+    return (seqs[-1] if reached else known + 1, seqs[0])
 
 
 def _appended(id: str, done: messages.AppendOutcome, key: str | None) -> Appended:

@@ -118,8 +118,8 @@ def window(window: ContextWindow) -> str:
     return "\n".join([NOTICE, window.text, *_about(window), _unless_moved(window, step)])
 
 
-def turn(turn: Turn) -> str:
-    """The context of a turn, and what the call stored."""
+def turn(turn: Turn, *, named: bool) -> str:
+    """The context of a turn, and what the call stored. named: the call named its conversation."""
     appended, window = turn.appended, turn.context
     stored = f"Stored as #{appended.first_seq}"
     if appended.last_seq > appended.first_seq:
@@ -127,9 +127,9 @@ def turn(turn: Turn) -> str:
     if appended.replayed:
         stored += " by an earlier call with this key; nothing was stored now"
     lines = [NOTICE, window.text, *_about(window), f"{stored}."]
-    if turn.created:
-        id = attribute(turn.conversation_id)
-        lines.append(f"The conversation is new: pass conversation_id={id} from now on.")
+    if not named:
+        began = "The conversation is new" if turn.created else "The conversation began with that call"
+        lines.append(f"{began}: pass conversation_id={attribute(turn.conversation_id)} from now on.")
     if turn.added is not None:
         lines.append(f"Since head {turn.added[0] - 1}, #{turn.added[0]} to #{turn.added[1]} were added.")
     step = f"Answer; then append_messages with the answer, expected_head={window.head} and a key."
@@ -140,10 +140,12 @@ def _about(window: ContextWindow) -> list[str]:
     lines = [f"Head: {window.head}. About {window.tokens} tokens. Receipt: {window.receipt}"]
     lines.extend(f"Repaired {repair}." for repair in window.repairs)
     if window.tokens_outside >= max(1, window.tokens // 2):
+        # What is out of view is never asked to be read: it may be a million tokens.
+        above = "the summary above and of " if window.summary_upto else ""
         lines.append(
-            f"Up to #{window.outside_upto}, about {window.tokens_outside} tokens are neither shown nor in a "
-            f"summary. Read them with list_messages, then save_summary(upto_seq={window.outside_upto}, "
-            "content=…) keeps what matters in view."
+            f"About {window.tokens_outside} tokens before #{window.first_seq} are in no summary, and what is "
+            f"shown will leave the view too: save_summary(upto_seq={window.last_seq}, content=…) with what "
+            f"matters of {above}what you see keeps it."
         )
     return lines
 

@@ -74,7 +74,7 @@ async def test_a_connecting_role_that_could_bypass_row_security_does_not(
     db = await open_database(role_url)
     try:
         async with db.write("bob") as tx:
-            for table in ("conversation", "message", "summary"):
+            for table in ("conversation", "message", "summary", "access_token"):
                 assert await tx.fetch(f"SELECT * FROM recollect.{table}") == []
                 assert await tx.execute(f"DELETE FROM recollect.{table}") == "DELETE 0"
             assert await tx.execute("UPDATE recollect.conversation SET title = 'x'") == "UPDATE 0"
