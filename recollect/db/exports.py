@@ -58,7 +58,7 @@ async def conversations(
             page = await _one(tx, user_id, only)
         for found in page:
             summaries = await branches.summaries(tx, user_id, found.id)
-            starts = [] if found.linear else await branches.starts(tx, user_id, found.id)
+            starts = [] if found.linear else await branches.starts(tx, user_id, found.id, found.last_seq)
             yield Exported(found, summaries[::-1], starts, reader.of(found.id))
         if only is not None or len(page) < PAGE_CONVERSATIONS:
             return
