@@ -8,6 +8,7 @@ from typing import Literal, cast, get_args
 from recollect.history.formats.detect import detect
 from recollect.history.formats.payload import objects
 from recollect.history.formats.providers import INCOMING
+from recollect.history.formats.rendered import JsonObject
 from recollect.history.incoming import FIELDS, message_from_json
 from recollect.models.errors import InvalidArgument
 from recollect.models.message import NewMessage
@@ -49,12 +50,10 @@ def _guessed(payload: object, argument: str) -> list[NewMessage]:
     found = "recollect" if _is_ours(payload) else detect(payload)
     if found == "recollect":
         return messages_from(payload, found, argument)
-    if found == "openai_responses":
-        for index, item in enumerate(objects(payload)):
-            if "role" not in item and not _ITEM.fullmatch(str(item.get("type"))):
-                raise InvalidArgument(
-                    f"{argument}[{index}]", "is a message of no known format; name the one it has with format"
-                )
+    if found == "openai_responses" and not any(map(_is_item, objects(payload))):
+        raise InvalidArgument(
+            argument, "holds messages of no known format; name the one they have with format"
+        )
     try:
         return INCOMING[found](payload, argument)
     except InvalidArgument as error:
@@ -64,6 +63,10 @@ def _guessed(payload: object, argument: str) -> list[NewMessage]:
 
 _ITEM = re.compile(r"message|reasoning|item_reference|compaction|mcp_\w+|\w+_call|\w+_output")
 """The types of Responses items, those that will come with other tools included."""
+
+
+def _is_item(entry: JsonObject) -> bool:
+    return "role" in entry or _ITEM.fullmatch(str(entry.get("type"))) is not None
 
 
 def _is_ours(payload: object) -> bool:

@@ -79,14 +79,14 @@ def block(message: Message, cut_at: int) -> str:
     """One message, its words cut after `cut_at` characters or what fits a page; its calls, and which
     call it answers, stay."""
     words: str | None = None
-    if len(message.text) > cut_at or estimate(message.text[:cut_at]) > MAX_TOKENS // 2:
+    if len(message.text) > cut_at or _exceeds(message.text[:cut_at], MAX_TOKENS // 2):
         kept = _fitting(message.text[:cut_at])
         words = f"{kept}… (cut; read_message seq={message.seq} offset={len(kept)} has more)"
     elif message.parts_left_behind:
         words = message.text
     rendered = text.render_message(message, words)
     limit = 4 * cut_at
-    if len(rendered) > limit or estimate(rendered) > MAX_TOKENS:
+    if len(rendered) > limit or _exceeds(rendered, MAX_TOKENS):
         rest = f"→ (cut; read_message seq={message.seq} format=json has all of it)"
         return f"{_fitting(rendered[:limit])}…\n{rest}"
     if message.parts_left_behind:
@@ -118,8 +118,8 @@ def window(window: ContextWindow) -> str:
     return "\n".join([NOTICE, window.text, *_about(window), _unless_moved(window, step)])
 
 
-def turn(turn: Turn, *, named: bool) -> str:
-    """The context of a turn, and what the call stored. named: the call named its conversation."""
+def turn(turn: Turn) -> str:
+    """The context of a turn, and what the call stored."""
     appended, window = turn.appended, turn.context
     stored = f"Stored as #{appended.first_seq}"
     if appended.last_seq > appended.first_seq:
@@ -127,9 +127,9 @@ def turn(turn: Turn, *, named: bool) -> str:
     if appended.replayed:
         stored += " by an earlier call with this key; nothing was stored now"
     lines = [NOTICE, window.text, *_about(window), f"{stored}."]
-    if not named:
-        began = "The conversation is new" if turn.created else "The conversation began with that call"
-        lines.append(f"{began}: pass conversation_id={attribute(turn.conversation_id)} from now on.")
+    if turn.created:
+        id = attribute(turn.conversation_id)
+        lines.append(f"The conversation is new: pass conversation_id={id} from now on.")
     if turn.added is not None:
         lines.append(f"Since head {turn.added[0] - 1}, #{turn.added[0]} to #{turn.added[1]} were added.")
     step = f"Answer; then append_messages with the answer, expected_head={window.head} and a key."
@@ -200,6 +200,15 @@ def added(error: HeadMoved) -> str:
 def attribute(value: str) -> str:
     """A string that stands on our own lines and can end neither the line nor the tag."""
     return text.in_line(value).replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _exceeds(words: str, max_tokens: int) -> bool:
+    """Whether a text takes more tokens; short ones, nearly all, are not counted to know it does not."""
+    return len(words) * _MOST_TOKENS_A_CHAR > max_tokens and estimate(words) > max_tokens
+
+
+_MOST_TOKENS_A_CHAR = 4
+"""No character of o200k takes more: it is at most four bytes."""
 
 
 def _fitting(words: str, max_tokens: int = MAX_TOKENS // 2) -> str:

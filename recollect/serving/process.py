@@ -24,6 +24,7 @@ from recollect.mcp_server.address import Address, is_loopback
 from recollect.mcp_server.assembly import Assembly, assembled, takes_tokens
 from recollect.mcp_server.ending import Ending
 from recollect.models.errors import InvalidArgument, NotReady
+from recollect.serving.trimmed import TrimmedHeaders
 from recollect.settings import Settings
 
 MARGIN = 2.0
@@ -56,7 +57,7 @@ async def serve(
     async with assembled(settings, address) as parts:
         http = _Server(
             uvicorn.Config(
-                make_app(parts),
+                TrimmedHeaders(make_app(parts)),
                 http="h11" if settings.loop == "asyncio" else "auto",
                 log_config=None,
                 access_log=False,

@@ -109,7 +109,7 @@ def test_the_context_is_the_newest_messages_word_for_word(answers: dict[str, See
     for seq, body in shown.items():
         assert_shown(seq, body)
     assert f"\n{long_conversation.INSTRUCTIONS}\n" in text
-    assert f" not shown; list_messages before={min(shown)} shows them)" in text
+    assert f" not shown word for word; list_messages before={min(shown)} has them)" in text
     assert text.endswith(f"Append the next messages with expected_head={len(LONG)}.")
 
 

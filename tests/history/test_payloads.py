@@ -99,6 +99,8 @@ REFUSED: list[tuple[Any, PayloadFormat, str]] = [
         "gemini",
         r"messages\[0\]\.parts: is missing",
     ),
+    ([{"id": "x"}, {"type": "nonsense"}], "auto", "messages: holds messages of no known format"),
+    ([{"role": "robot", "content": [{"type": "image_url"}]}], "auto", r".* \(taken for openai; name another"),
     ([{"role": "user", "content": "a"}], "vercel", r"messages\[0\]\.parts: is missing"),
     ([{"role": "robot", "content": "a"}], "openai", r"messages\[0\]\.role: must be one of"),
     ([{"role": "user", "content": float("nan")}], "anthropic", "messages: holds NaN"),

@@ -51,7 +51,7 @@ async def open_turn(
         )
     except InvalidArgument as error:  # named as in a list of messages, which this call has not
         raise InvalidArgument(error.argument.removeprefix("messages[0]."), error.problem) from error
-    return render.turn(turn, named=conversation_id is not None) if format == "text" else exact.turn(turn)
+    return render.turn(turn) if format == "text" else exact.turn(turn)
 
 
 DEFINITION = Definition(open_turn, ADDS, LARGE_RESULT | IN_EVERY_TURN)

@@ -18,9 +18,9 @@ MODERN = "2026-07-28"
 READING = ("load_context", "list_conversations", "list_messages", "read_message")
 
 CALLS: dict[str, dict[str, Any]] = {
+    "create_conversation": {"conversation_id": "new"},
     "open_turn": {"conversation_id": "talk", "content": "x", "key": "x"},
     "append_messages": {"conversation_id": "talk", "messages": [{"role": "user", "content": "x"}]},
-    "create_conversation": {"conversation_id": "new"},
     "append_message": {"conversation_id": "talk", "role": "user", "content": "x"},
     "load_context": {"conversation_id": "talk"},
     "save_summary": {"conversation_id": "talk", "upto_seq": 1, "content": "x"},
