@@ -9,3 +9,4 @@ SET last_seq = $3,
     updated_at = greatest(updated_at, $8::timestamptz),
     title = CASE WHEN title IS NOT DISTINCT FROM $9::text THEN $10::text ELSE title END
 WHERE user_id = $1 AND id = $2
+RETURNING id

@@ -12,3 +12,4 @@ SET title = $3,
     message_count = $12,
     linear = $13
 WHERE user_id = $1 AND id = $2
+RETURNING id
