@@ -45,6 +45,12 @@ def page(page: MessagePage, shown: Mapping[int, str]) -> str:
     return f"{NOTICE}\n{body}\n{' '.join(steps)}"
 
 
+def exported(conversation_id: str, markdown: str, after: int | None) -> str:
+    """A page of an export, and the call that gives the next."""
+    body = text.fenced(f"id={attribute(conversation_id)}", text.quoted(markdown.rstrip()))
+    return f"{NOTICE}\n{body}" + ("" if after is None else f"\nMore: after={after}.")
+
+
 def more(page: MessagePage, shown: Mapping[int, str]) -> tuple[bool, bool]:
     """Whether there are messages before and after those of the page that are shown."""
     if not shown:
