@@ -46,6 +46,7 @@ STATEMENTS = {
     "insert_summary": (2, "of two", 1),
     "list_summaries": (),
     "delete_summary": (1, "another"),
+    "stored_tokens": (),
 }
 """The arguments of every other statement, after those that name the conversation."""
 
