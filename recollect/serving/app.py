@@ -14,10 +14,14 @@ from recollect.mcp_server.assembly import Assembly
 from recollect.mcp_server.guard import in_plain_text
 from recollect.serving.health import health_routes
 from recollect.serving.observed import Observed
+from recollect.serving.siblings import Place
 
 
-def create_app(parts: Assembly) -> ASGIApp:
-    """The application made of a process's parts."""
+def create_app(parts: Assembly, place: Place | None = None) -> ASGIApp:
+    """The application made of a process's parts.
+
+    place:  of this process among the others of its server; None: it is alone.
+    """
     beside: list[BaseRoute] = list(health_routes(parts.backend))
     if not has_extra():
         return Observed(parts.app(beside), None)
@@ -25,7 +29,7 @@ def create_app(parts: Assembly) -> ASGIApp:
         return Observed(parts.app([*beside, _rest(parts)], refuse=_refuse), None)
     from recollect.serving.metrics import Metrics  # imported here: it is not there without the extra
 
-    metrics = Metrics(parts.backend.opened)
+    metrics = Metrics(parts.backend.opened, place)
     app = parts.app([*beside, metrics.route(), _rest(parts)], [metrics.time_tools], _refuse)
     return Observed(app, metrics.request)
 
