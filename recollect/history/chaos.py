@@ -172,7 +172,8 @@ async def _compare(history: History, id: str, said: Said, chaos: Chaos) -> None:
         after = found[-1][0] if found else 0
         page = await _insist(lambda after=after: history.list_messages(id, after=after, limit=MAX_PAGE))
         found += [(message.seq, message.text) for message in page.messages]
-        more = page.more_after
+        # Where the last ones are lost, "more" is said for ever.
+        more = page.more_after and bool(page.messages)
     times = Counter(text for _, text in found)
     chaos.misplaced += sum(seq != place for place, (seq, _) in enumerate(found, 1))
     for writer in range(WRITERS):
