@@ -16,6 +16,9 @@ from datetime import date, datetime
 from recollect.models.message import Message, Part
 from recollect.models.parts import part_text, readable
 
+HEADER_TOKENS = 14
+"""What the line in front of each message costs."""
+
 # The start of a line, for whatever reader: after any line break that Unicode knows, past blanks
 # and invisible characters. Then what our own lines start with, quoted already or not.
 _BREAKS = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
@@ -53,16 +56,14 @@ def render_each(messages: Sequence[Message]) -> list[str]:
     """Every message, rendered. Most conversations hold no line that poses as ours, and most messages
     are one plain text: to look once through all of them is what makes a window cheap."""
     plain = not _may_pose("\n".join([m.text for m in messages]))
-    return [
-        f"[#{m.seq} {m.role} {_minute(m.created_at)}]\n{m.text}"
-        if plain
-        and m.stored_parts is None
-        and m.author is None
-        and m.occurred_at is None
-        and m.parent_seq == m.seq - 1
-        else render_message(m)
-        for m in messages
-    ]
+    rendered: list[str] = []
+    for message in messages:
+        seq, parent, role, author, text, parts, _, _, _, created_at, occurred_at = message
+        if plain and parts is None and author is None and occurred_at is None and parent == seq - 1:
+            rendered.append(f"[#{seq} {role} {_minute(created_at)}]\n{text}")
+        else:
+            rendered.append(render_message(message))
+    return rendered
 
 
 def render_message(message: Message, text: str | None = None) -> str:
