@@ -144,7 +144,7 @@ async def run(
     """Messages with after < seq < before: the first `limit` ascending, or with `newest` the last
     ones descending. None if there is no such conversation."""
     rows = await db.call(
-        "SELECT * FROM recollect.messages_v1($1, $2, $3, $4, $5, $6, $7)",
+        "SELECT * FROM recollect.messages_v2($1, $2, $3, $4, $5, $6, $7)",
         user_id,
         conversation_id,
         after,
