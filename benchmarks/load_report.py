@@ -87,9 +87,9 @@ class LoadReport:
                 f"Written by `python -m benchmarks.load --write`. {self.conversations:,} conversations of "
                 f"{self.users:,} users, all in the middle of a turn at the same time: every turn is opened "
                 "before the first answer is appended, half of them over MCP and half over REST. "
-                f"{self.connections} connections ask as fast as they are answered; the client, the server's "
-                "two workers and PostgreSQL share the machine. The bare server is the SDK's, with two workers "
-                "and tools that do nothing, in the same run.",
+                f"{self.connections} connections ask as fast as they are answered; the client, the "
+                "server's two workers and PostgreSQL share the machine. The bare server is the SDK's, with "
+                "two workers and tools that do nothing, in the same run.",
                 machine,
                 table,
                 self._turns(),
@@ -112,7 +112,7 @@ class LoadReport:
         even = next(one for one in self.measured if one.door == "even").percentile(95)
         met = "met" if even < self.bound else "MISSED"
         return (
-            f"{failed} requests failed; {self.whole:,} of {self.conversations:,} conversations hold both messages "
-            f"of their turn. At the even rate, the 95th percentile is {even * 1000:.0f} ms; the bound of "
+            f"{failed} requests failed; {self.whole:,} of {self.conversations:,} conversations hold both "
+            f"messages of their turn. At the even rate, the 95th percentile is {even * 1000:.0f} ms; the bound of "
             f"{self.bound * 1000:.0f} ms is {met}."
         )
