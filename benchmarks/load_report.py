@@ -113,6 +113,6 @@ class LoadReport:
         met = "met" if even < self.bound else "MISSED"
         return (
             f"{failed} requests failed; {self.whole:,} of {self.conversations:,} conversations hold both "
-            f"messages of their turn. At the even rate, the 95th percentile is {even * 1000:.0f} ms; the bound of "
-            f"{self.bound * 1000:.0f} ms is {met}."
+            f"messages of their turn. At the even rate, the 95th percentile is {even * 1000:.0f} ms; the "
+            f"bound of {self.bound * 1000:.0f} ms is {met}."
         )
