@@ -28,6 +28,7 @@ from recollect.models.message import (
     NewMessage,
     Turn,
 )
+from recollect.models.search import Neighbour, SearchHit, SearchPage
 
 if TYPE_CHECKING:
     from recollect.history.history import History
@@ -53,6 +54,7 @@ __all__ = [
     "Message",
     "MessagePage",
     "MessageSlice",
+    "Neighbour",
     "NewMessage",
     "NotFound",
     "NotReady",
@@ -60,6 +62,8 @@ __all__ = [
     "OutcomeUnknown",
     "Recollect",
     "RecollectError",
+    "SearchHit",
+    "SearchPage",
     "Settings",
     "Summary",
     "Turn",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from recollect.history.branch_verbs import BranchVerbs
 from recollect.history.conversation_verbs import ConversationVerbs
 from recollect.history.message_verbs import MessageVerbs
+from recollect.history.search_verbs import SearchVerbs
 
 
-class History(ConversationVerbs, MessageVerbs, BranchVerbs):
+class History(ConversationVerbs, MessageVerbs, BranchVerbs, SearchVerbs):
     """One user's conversations and their messages; `Recollect.for_user` makes it.
 
     Every verb sees this user's conversations and nothing else; another user's conversation

@@ -13,6 +13,7 @@ from recollect.models.batch import Batch
 from recollect.models.errors import InvalidArgument
 from recollect.models.message import ROLES, NewMessage, Part, Role
 from recollect.models.parts import check_storable, dump_json, split_content
+from recollect.models.terms import terms_of
 from recollect.settings import Settings
 
 FIELDS = {"role": 0, "content": 0, "author": 0, "metadata": 0, "token_count": 0, "occurred_at": 0}.keys()
@@ -142,6 +143,9 @@ def _add(batch: Batch, where: str, message: NewMessage, settings: Settings) -> N
         check_metadata(f"{where}.metadata", message.metadata, settings) if message.metadata else None
     )
     batch.occurred_at.append(message.occurred_at)
+    terms, language = terms_of(text, message.author)
+    batch.terms.append(terms)
+    batch.languages.append(language)
 
 
 def _fingerprint(batch: Batch, messages: Sequence[NewMessage]) -> bytes:

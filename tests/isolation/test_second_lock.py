@@ -16,16 +16,17 @@ from tests.isolation.rows import Connection, undone
 
 _ROW = "'{user}', '{NULL}', '{x}', '{NULL}', '{1}', '{NULL}', '{NULL}'"
 _APPEND_V1 = f"SELECT outcome FROM recollect.append_v1($1, $2, {_ROW}, %s) WHERE outcome <> 'missing'"
+_TERMS = "'{NULL}', '{NULL}'"
 _APPEND = f"SELECT outcome FROM recollect.append_v2($1, $2, {_ROW}, %s) WHERE outcome <> 'missing'"
 
 CALLS = {
     "append_v1": _APPEND_V1 % "NULL, NULL, NULL, false",
     "append_v1 with a key": _APPEND_V1 % "'key', '\\x00', NULL, false",
     "append_v1 onto a branch": _APPEND_V1 % "NULL, NULL, 1, true",
-    "append_v2": _APPEND % "NULL, NULL, NULL, false, NULL",
-    "append_v2 with a key": _APPEND % "'key', '\\x00', NULL, false, NULL",
-    "append_v2 onto a branch": _APPEND % "NULL, NULL, 1, true, NULL",
-    "append_v2 after a message": _APPEND % "NULL, NULL, NULL, false, 1",
+    "append_v2": _APPEND % f"NULL, NULL, NULL, false, NULL, {_TERMS}",
+    "append_v2 with a key": _APPEND % f"'key', '\\x00', NULL, false, NULL, {_TERMS}",
+    "append_v2 onto a branch": _APPEND % f"NULL, NULL, 1, true, NULL, {_TERMS}",
+    "append_v2 after a message": _APPEND % f"NULL, NULL, NULL, false, 1, {_TERMS}",
     "fork_v1": "SELECT upto FROM recollect.fork_v1($1, $2, NULL, 'copy', NULL) WHERE outcome <> 'missing'",
     "messages_v1": "SELECT seq FROM recollect.messages_v1($1, $2, 0, 100, 100, false, NULL)",
     "messages_v1 from the end": "SELECT seq FROM recollect.messages_v1($1, $2, 0, 100, 100, true, 1)",
