@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
@@ -80,6 +81,19 @@ MATRIX = (
     Row("list_messages", lambda its: {"id": its.id, "around": 2}),
     Row("read_message", lambda its: {"id": its.id, "seq": 1}),
     Row("read_message", lambda its: {"id": its.id, "seq": 99, "offset": 1, "limit": 5}),
+    Row("search", lambda its: {"query": "secret said look", "limit": 50, "context": 3, "exclude": its.id}),
+    Row("search", lambda its: {"query": "secret", "conversation_id": its.id}),
+    Row(
+        "search",
+        lambda its: {
+            "query": '"secret" alic* -nothing',
+            "conversation_id": its.id,
+            "role": "user",
+            "since": datetime(2000, 1, 1, tzinfo=UTC),
+            "until": datetime(3000, 1, 1, tzinfo=UTC),
+        },
+    ),
+    Row("search", lambda its: {"query": "secret", "limit": 1, "cursor": its.found}),
     Row("context", lambda its: {"id": its.id}),
     Row("context", lambda its: {"id": its.id, "max_tokens": 50, "format": "openai"}),
     Row("context", lambda its: {"id": its.id, "upto_seq": 1}),

@@ -38,6 +38,7 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off  -- the index whose condition is given is the cheapest, whatever the statistics
 SET enable_nestloop = off  -- but where LATERAL asks for one; sets that were just made have no statistics
+SET plan_cache_mode = force_generic_plan  -- to plan it takes as long as to run it
 SET jit = off
 SET work_mem = '32MB'
 ROWS 20

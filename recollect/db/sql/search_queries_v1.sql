@@ -28,7 +28,6 @@ DECLARE
     queries tsquery[] := '{}';
     clause integer;
     word text;
-    language integer;
     forms text[];
     form text;
     one tsquery;
@@ -39,17 +38,16 @@ BEGIN
         FOREACH word IN ARRAY string_to_array(p_words[clause], ' ') LOOP
             CONTINUE WHEN p_kinds[clause] <> 'prefix'
                 AND tsvector_to_array(to_tsvector(languages[coalesce(p_language, 0) + 1], word)) = '{}';
-            forms := '{}';
-            FOR language IN 1 .. cardinality(languages) LOOP
-                forms := forms || tsvector_to_array(to_tsvector(languages[language], word));
-            END LOOP;
+            SELECT array_agg(DISTINCT f.form) INTO forms
+            FROM unnest(languages) AS l (language)
+            CROSS JOIN LATERAL unnest(tsvector_to_array(to_tsvector(l.language, word))) AS f (form);
             IF p_kinds[clause] = 'prefix' THEN
                 -- `runn*` finds `running`, whose stem is shorter than that.
                 forms := forms || left(word, greatest(3, char_length(word) - 1))
                     || left(word, greatest(3, char_length(word) - 2));
             END IF;
             one := NULL;
-            FOR form IN SELECT DISTINCT unnest(forms) LOOP
+            FOREACH form IN ARRAY coalesce(forms, '{}') LOOP
                 one := coalesce(one || array_to_tsvector(ARRAY[form])::text::tsquery,
                                 array_to_tsvector(ARRAY[form])::text::tsquery);
             END LOOP;
