@@ -133,6 +133,8 @@ def turn(turn: Turn) -> str:
 def _about(window: ContextWindow) -> list[str]:
     lines = [f"Head: {window.head}. About {window.tokens} tokens. Receipt: {window.receipt}"]
     lines.extend(f"Repaired {repair}." for repair in window.repairs)
+    if window.outside:
+        lines.append("search_messages finds what is not shown.")
     if window.tokens_outside >= max(1, window.tokens // 2):
         lines.append(
             f"Up to #{window.outside_upto}, about {window.tokens_outside} tokens are neither shown nor in a "

@@ -69,13 +69,15 @@ _UNSPACED = (
 )
 _EMOJI = "\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
 # \w has no combining marks, which belong to the words of many scripts.
-_MARKS = "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963"
+_MARKS = (
+    "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670"
+    "\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963"
+)
 _PIECES = re.compile(
     rf"(?P<unspaced>[{_UNSPACED}]+)|(?P<emoji>[{_EMOJI}])|(?P<word>(?:(?![{_UNSPACED}{_EMOJI}_])[\w{_MARKS}])+)"
 )
-_UNIT = re.compile(
-    "[^\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ecd][\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ecd]*"
-)
+_THAI_MARKS = "\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ecd"
+_UNIT = re.compile(f"[^{_THAI_MARKS}][{_THAI_MARKS}]*")
 
 # Where two pieces of a compound meet. It begins with what is rare, so most text is passed by quickly.
 _JOINT = re.compile(r"[_./@:\\-](?<=[A-Za-z0-9].)(?=[A-Za-z0-9_])|[A-Z](?<=[a-z0-9].)")
@@ -87,7 +89,8 @@ MAX_WHOLE_CHARS = 60
 # What decomposition leaves whole.
 _LETTERS = str.maketrans(
     {
-        "ø": "o", "đ": "d", "ł": "l", "æ": "ae", "œ": "oe", "\u0131": "i", "ħ": "h", "ŧ": "t", "þ": "th", "ð": "d",
+        "ø": "o", "đ": "d", "ł": "l", "æ": "ae", "œ": "oe", "ħ": "h", "ŧ": "t", "þ": "th", "ð": "d",
+        "\u0131": "i",  # Turkish, without a dot
         "\u0622": "\u0627", "\u0623": "\u0627", "\u0625": "\u0627",  # the forms of alef
         "\u0649": "\u064a", "\u0629": "\u0647", "\u0640": "",  # alef maksura, teh marbuta, tatweel
         "\u0451": "\u0435",  # ё

@@ -154,7 +154,8 @@ async def test_a_statement_that_forgets_its_user_still_shows_and_changes_nothing
 
 
 SEARCH = """SELECT seq FROM recollect.search_v1(
-    $1, '{any}', '{secret}', '{NULL}', NULL, false, $2, NULL, NULL, NULL, NULL, 10, NULL, NULL, NULL, 'secret', 100
+    $1, '{any}', '{secret}', '{NULL}', NULL, false, $2, NULL, NULL, NULL, NULL,
+    10, NULL, NULL, NULL, 'secret', 100
 ) WHERE seq IS NOT NULL"""
 
 

@@ -72,6 +72,18 @@ TOOLS = (
     ToolRow("list_conversations", lambda its: {"title": its.title, "trash": True}),
     ToolRow("list_conversations", lambda its: {"title": its.title, "archived": True}),
     ToolRow("list_conversations", lambda its: {"cursor": its.cursor, "limit": 100}),
+    ToolRow("search_messages", lambda its: {"query": "secret said", "conversation_id": its.id, "context": 1}),
+    ToolRow(
+        "search_messages",
+        lambda its: {
+            "query": "secret said",
+            "exclude": its.id,
+            "role": "user",
+            "since": "2000-01-01",
+            "until": "3000-01-01",
+        },
+    ),
+    ToolRow("search_messages", lambda its: {"query": "secret", "limit": 1, "cursor": its.found}),
     ToolRow("list_messages", lambda its: {"conversation_id": its.id}),
     ToolRow("list_messages", lambda its: {"conversation_id": its.id, "before": 3, "order": "desc"}),
     ToolRow("list_messages", lambda its: {"conversation_id": its.id, "after": 1, "detail": "full"}),
