@@ -37,6 +37,9 @@ class Where:
     until: datetime | None
 
 
+ANYWHERE = Where(None, None, None, None, None)
+
+
 class Found(NamedTuple):
     """A row of `search_v1`: `excerpt` begins at the character `begins` of the text, counted from 1."""
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, cast
 
 import asyncpg
 
-from recollect.db import messages
+from recollect.db import messages, search
+from recollect.history import recall
 from recollect.history import receipt as receipts
 from recollect.history.formats import Format
 from recollect.history.incoming import check_instructions, check_int, check_text, check_title, prepare
+from recollect.history.query import MAX_QUERY_CHARS, Query, parse
 from recollect.history.scope import (
     MAX_ID_CHARS,
     MAX_PAGE,
@@ -21,12 +23,14 @@ from recollect.history.scope import (
     not_found,
     users_table,
 )
-from recollect.history.window import MAX_ROWS, Plan, build_window, plan
+from recollect.history.tokens import SAFETY
+from recollect.history.window import FAMILIES, MAX_ROWS, Plan, build_window, plan
 from recollect.models.errors import HeadMoved, InvalidArgument, KeyReused, NotFound, NotReproducible
 from recollect.models.message import Appended, ContextWindow, MessagePage, MessageSlice, NewMessage, Turn
 
 MAX_KEY_CHARS = 200
 MAX_ADDED_SHOWN = 20
+EXCERPT_CHARS = 2_000
 
 Answer = TypeVar("Answer")
 
@@ -181,6 +185,7 @@ class MessageVerbs(Scope):
         format: Format = "text",
         upto_seq: int | None = None,
         receipt: str | None = None,
+        query: str | None = None,
     ) -> ContextWindow:
         """What a model should see next: the conversation's instructions, the newest summary where not
         all fits, and as much of the end of the current path as fits, tool calls never without their
@@ -192,6 +197,8 @@ class MessageVerbs(Scope):
         upto_seq:    as of this message, on whatever branch it is; default: the head.
         receipt:     of a window that this conversation gave: the same again, byte for byte. The
                      other arguments are in it.
+        query:       recall older messages that answer it, of any conversation, in half of the budget
+                     and what the window leaves over, behind the window. The receipt leaves them out.
 
         The same head gives the same bytes, and while the conversation grows the beginning stays
         until the window has to move.
@@ -200,10 +207,12 @@ class MessageVerbs(Scope):
         """
         check_text("id", id, MAX_ID_CHARS)
         if receipt is not None:
+            if query is not None:
+                raise InvalidArgument("query", "cannot be combined with receipt, which recalls nothing")
             return await self._reproduced(id, receipts.read(receipt))
         if upto_seq is not None:
             check_int("upto_seq", upto_seq, 1, messages.MAX_SEQ)
-        return await self._window(id, plan(max_tokens, format), upto_seq)
+        return await self._with_recall(id, max_tokens, format, upto_seq, query)
 
     async def open_turn(
         self,
@@ -216,6 +225,7 @@ class MessageVerbs(Scope):
         known_head: int | None = None,
         title: str | None = None,
         instructions: str | None = None,
+        query: str | None = None,
     ) -> Turn:
         """Store what was said and load what a model should see, in two round trips: the first half of
         a stateless turn; `append` with the context's head as `expected_head` is the other.
@@ -225,13 +235,14 @@ class MessageVerbs(Scope):
                      such as a UUID: it decides which conversation a retry finds.
         id:          the conversation. Without it a new one begins, with `title` and `instructions`.
         known_head:  the head that you know; `Turn.added` says what others added after it.
-        max_tokens, format:  as of `context`.
+        max_tokens, format, query:  as of `context`.
 
         Raises: InvalidArgument, NotFound, Conflict (in the trash), KeyReused, NotReady (a user whom
         the linked users table lacks), Unavailable.
         """
         check_text("key", key, MAX_KEY_CHARS)
-        planned = plan(max_tokens, format)
+        plan(max_tokens, format)  # refused before anything is stored
+        check_recall(query)
         if known_head is not None:
             check_int("known_head", known_head, 0, messages.MAX_SEQ)
         said = [message] if isinstance(message, NewMessage) else message
@@ -245,7 +256,7 @@ class MessageVerbs(Scope):
             )
         else:
             appended = await self.append(id, said, key=key)
-        window = await self._window(id, planned, appended.last_seq)
+        window = await self._with_recall(id, max_tokens, format, appended.last_seq, query)
         added = None
         if known_head is not None and known_head < appended.first_seq - 1:
             added = (known_head + 1, appended.first_seq - 1)
@@ -273,9 +284,49 @@ class MessageVerbs(Scope):
             done, created = await _once_more(begin)
         return id, created, _appended(id, done, key)
 
+    async def _with_recall(
+        self, id: str, max_tokens: int, format: Format, upto: int | None, query: str | None
+    ) -> ContextWindow:
+        asked = check_recall(query)
+        if asked is None:
+            return await self._window(id, plan(max_tokens, format), upto)
+        planned = plan(max_tokens - max_tokens // recall.SHARE, format)
+        found = await self._read_window(id, planned, upto, None)
+        window = build_window(id, found, planned)
+        chosen = await self._recalled(asked, window, max_tokens)
+        if chosen is None:
+            return window
+        window = build_window(id, found, planned, chosen.text)
+        window.recalled = chosen.messages
+        window.tokens = min(max_tokens, window.tokens + _in_budget(chosen.tokens, format))
+        return window
+
+    async def _recalled(self, asked: Query, window: ContextWindow, max_tokens: int) -> recall.Recalled | None:
+        rows = await search.search(
+            self._db,
+            self._user,
+            search.Clauses(asked.kinds, asked.words, asked.patterns, asked.language, asked.asked, asked.mark),
+            search.ANYWHERE,
+            limit=recall.MAX_HITS,
+            after=None,
+            chars=EXCERPT_CHARS,
+        )
+        new = [row for row in rows or () if recall.is_new(row, window)]
+        if not new:
+            return None
+        best = [(row.conversation_id, row.seq) for row in new[: recall.WITH_NEIGHBOURS]]
+        around = await search.around(self._db, self._user, best, 1, recall.NEIGHBOUR_CHARS)
+        room = (max_tokens - window.tokens) * 1_000 // _in_budget(1_000, cast("Format", window.format))
+        return recall.choose(new, around, asked, window, room)
+
     async def _window(
         self, id: str, planned: Plan, upto: int | None, summary: int | None = None
     ) -> ContextWindow:
+        return build_window(id, await self._read_window(id, planned, upto, summary), planned)
+
+    async def _read_window(
+        self, id: str, planned: Plan, upto: int | None, summary: int | None
+    ) -> messages.Window:
         found = await messages.window(
             self._db,
             self._user,
@@ -295,7 +346,7 @@ class MessageVerbs(Scope):
             raise InvalidArgument(
                 "upto_seq", f"this conversation has no message {upto}; its last one is {found.last_seq}"
             )
-        return build_window(id, found, planned)
+        return found
 
     async def _reproduced(self, id: str, wanted: receipts.Receipt) -> ContextWindow:
         upto = wanted.tip or None
@@ -331,6 +382,22 @@ class MessageVerbs(Scope):
             head=head,
             added=added,
         )
+
+
+def check_recall(query: str | None) -> Query | None:
+    """What to recall; None for words of which there is nothing to look up, such as `Thanks!`.
+    Raises: InvalidArgument."""
+    if query is None:
+        return None
+    try:
+        return parse(query[:MAX_QUERY_CHARS])
+    except InvalidArgument:
+        return None
+
+
+def _in_budget(tokens: int, format: Format) -> int:
+    """Estimated tokens in those of the format's provider."""
+    return -int(-tokens * SAFETY[FAMILIES.get(format, "openai")] // 1)
 
 
 async def _once_more(send: Callable[[], Awaitable[Answer]]) -> Answer:

@@ -12,12 +12,12 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 def snippet(
-    excerpt: str, query: Query, *, more_before: bool, more_after: bool
+    excerpt: str, query: Query, *, more_before: bool, more_after: bool, limit: int = SNIPPET_CHARS
 ) -> tuple[str, list[tuple[int, int]]]:
-    """At most 300 characters of an excerpt with the most different words of the query, and where they
+    """At most `limit` characters of an excerpt with the most different words of the query, and where they
     stand in it. more_before, more_after: the excerpt is not the whole text."""
     marks = _marks(excerpt, query)
-    start, end = _window(len(excerpt), marks, excerpt)
+    start, end = _window(excerpt, marks, limit)
     before = "…" if more_before or start else ""
     after = "…" if more_after or end < len(excerpt) else ""
     shift = len(before) - start
@@ -45,10 +45,11 @@ def _marks(excerpt: str, query: Query) -> list[tuple[int, int, str]]:
     return joined
 
 
-def _window(length: int, marks: list[tuple[int, int, str]], excerpt: str) -> tuple[int, int]:
-    if length <= SNIPPET_CHARS - 2:
+def _window(excerpt: str, marks: list[tuple[int, int, str]], limit: int) -> tuple[int, int]:
+    length = len(excerpt)
+    if length <= limit - 2:
         return 0, length
-    room = SNIPPET_CHARS - 2
+    room = limit - 2
     best, best_start = 0, 0
     for begin, _, _ in marks:
         inside = {what for other, end, what in marks if other >= begin and end <= begin + room * 3 // 4}

@@ -38,6 +38,7 @@ TOOLS = (
         lambda its: {"conversation_id": its.id, "instructions": "x", "metadata": dict(its.metadata)},
     ),
     ToolRow("load_context", lambda its: {"conversation_id": its.id}),
+    ToolRow("load_context", lambda its: {"conversation_id": its.id, "query": "secret said look"}),
     ToolRow("load_context", lambda its: {"conversation_id": its.id, "max_tokens": 100, "format": "openai"}),
     ToolRow("append_message", lambda its: {"conversation_id": its.id, "role": "user", "content": "x"}),
     ToolRow(

@@ -97,6 +97,11 @@ MATRIX = (
     Row("context", lambda its: {"id": its.id}),
     Row("context", lambda its: {"id": its.id, "max_tokens": 50, "format": "openai"}),
     Row("context", lambda its: {"id": its.id, "upto_seq": 1}),
+    Row("context", lambda its: {"id": its.id, "query": "secret said look"}),
+    Row(
+        "open_turn",
+        lambda its: {"id": its.id, "message": NewMessage("user", "x"), "key": "q", "query": "secret"},
+    ),
     Row("context", lambda its: {"id": its.id, "receipt": "w1.e1.text.100.1-1.0.000000.0000000000000000"}),
 )
 

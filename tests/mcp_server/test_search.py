@@ -104,3 +104,12 @@ async def test_an_answer_fits_a_model_and_its_cursor_goes_on_after_it(client: Cl
         assert cursor is not None
         arguments["cursor"] = cursor[1]
     assert len(seen) == len(set(seen)) > 6
+
+
+async def test_a_context_recalls_what_its_query_asks_for(sea: Client) -> None:
+    for arguments in ({"query": "where is the lighthouse keeper?"}, {"query": "keeper", "format": "openai"}):
+        result = await sea.call_tool("load_context", {"conversation_id": "harbour", **arguments})
+        text = text_of(result)
+        assert "Recalled by a search for this turn" in text
+        assert "A lighthouse keeper wrote it." in text
+        assert text.index("Thanks.") < text.index("keeper wrote it")
