@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, cast
 
 from pydantic import Field
 
@@ -10,32 +10,29 @@ from recollect.mcp_server import found
 from recollect.mcp_server.backend import History
 from recollect.mcp_server.given import moment
 from recollect.mcp_server.strict_tool import READS, Definition
-from recollect.mcp_server.tools.parameters import Role
+from recollect.models.message import Role
 
 
 async def search_messages(
     history: History,
-    query: Annotated[
-        str, Field(description='A question or words. "exact phrase", -without, begin*. Any language.')
-    ],
-    conversation_id: Annotated[str | None, Field(description="Only in it. Default: all.")] = None,
-    exclude: Annotated[str | None, Field(description="Not in this conversation.")] = None,
-    role: Role | None = None,
+    query: Annotated[str, Field(description='A question, or words, "exact phrase", -without, begin*.')],
+    conversation_id: Annotated[str | None, Field(description="Only in it.")] = None,
+    exclude: Annotated[str | None, Field(description="Not in this one.")] = None,
+    role: str | None = None,
     since: Annotated[str | None, Field(description="ISO date or time.")] = None,
     until: Annotated[str | None, Field(description="Before it.")] = None,
-    limit: Annotated[int, Field(description="Most hits, to 50.")] = 10,
-    context: Annotated[int, Field(description="Show up to 3 messages around each hit.")] = 0,
+    limit: Annotated[int, Field(description="To 50.")] = 10,
+    context: Annotated[int, Field(description="Messages around each hit, to 3.")] = 0,
     cursor: Annotated[str | None, Field(description="Of the last page.")] = None,
 ) -> str:
-    """Find what was said in any conversation: messages that hold any of the words, in any form, best
-    first, with a snippet. The trash is left out."""
+    """Find what was said in any conversation: any of the words, in any form, best first, with snippets."""
     begin = None if since is None else moment("since", since)
     end = None if until is None else moment("until", until)
     while True:
         page = await history.search(
             query,
             conversation_id=conversation_id,
-            role=role,
+            role=cast("Role | None", role),  # refused by name where it is none; to list them costs tokens
             since=begin,
             until=end,
             limit=limit,
