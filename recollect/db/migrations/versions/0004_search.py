@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from alembic import op
+from alembic import context, op
 
 from recollect.db.migrations import make_functions, make_search_function, run
 from recollect.db.sql import load
+from recollect.models.terms import terms_of
 
 revision = "0004"
 down_revision = "0002"
@@ -38,12 +39,51 @@ VECTOR = (
 def upgrade() -> None:
     op.add_column("message", sa.Column("terms", sa.Text), schema=SCHEMA)
     op.add_column("message", sa.Column("language", sa.SmallInteger), schema=SCHEMA)
+    if not context.is_offline_mode():  # a script cannot
+        _complete_messages()
     run(
         f"CREATE INDEX message_search_idx ON recollect.message USING gin (({VECTOR})) "
         "WITH (gin_pending_list_limit = 256)"
     )
     make_functions([load(name) for name in FUNCTIONS])
     make_search_function("search_keys_v1", load("search_keys_v1"))
+
+
+# Messages that are there already: those whose text may hold more than the parser finds.
+OLD = sa.text(
+    """
+    SELECT user_id, conversation_id, seq, author, text
+    FROM recollect.message
+    WHERE (user_id, conversation_id, seq) > (:user, :conversation, :seq)
+    ORDER BY user_id, conversation_id, seq
+    LIMIT 1000
+    """
+)
+
+COMPLETE = sa.text(
+    """
+    UPDATE recollect.message SET terms = :terms, language = :language
+    WHERE user_id = :user AND conversation_id = :conversation AND seq = :seq
+    """
+)
+
+
+def _complete_messages() -> None:
+    """Give old messages their terms and language. The owner sees them only where row security is not
+    forced on it; nobody else sees the table like this, since this transaction has it locked."""
+    connection = op.get_bind()
+    run("ALTER TABLE recollect.message NO FORCE ROW LEVEL SECURITY")
+    place: dict[str, object] = {"user": "", "conversation": "", "seq": 0}
+    while rows := connection.execute(OLD, place).all():
+        changes: list[dict[str, object]] = []
+        for user, conversation, seq, author, text in rows:
+            place = {"user": user, "conversation": conversation, "seq": seq}
+            terms, language = terms_of(text, author)
+            if terms is not None or language is not None:
+                changes.append(place | {"terms": terms, "language": language})
+        if changes:
+            connection.execute(COMPLETE, changes)
+    run("ALTER TABLE recollect.message FORCE ROW LEVEL SECURITY")
 
 
 def downgrade() -> None:
