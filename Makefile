@@ -21,8 +21,8 @@ $(READY): pyproject.toml constraints.txt scripts/setup.sh
 demo: $(READY) ## Watch an agent without memory keep up a conversation
 	@$(BIN)/recollect demo
 
-test: $(READY) ## Run the tests; ARGS="-k name" is passed on to pytest
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(READY) ## Run the tests in two processes; ARGS="-k name" is passed on to pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(READY) ## Format, lint, types, layers, generated docs, pins, and the wheel as users install it
 	@$(BIN)/python -m scripts.check

@@ -52,7 +52,7 @@ class Extent:
             yield number
 
 
-FULL = Extent(rounds=15, calls=100, starts=15, seconds=60, turns=1_000)
+FULL = Extent(rounds=15, calls=100, starts=15, seconds=45, turns=1_000)
 QUICK = Extent(rounds=5, calls=50, starts=4, seconds=8, turns=200)
 
 

@@ -71,15 +71,12 @@ async def measure_loads(history: History, baseline: Baseline, extent: Extent) ->
         ids[size] = await fill(history, size)
         await baseline.fill(ids[size], size, TEXT, tokens)
     await baseline.settle()
-    budget = await _budget(history, ids[LARGE], 50)
     ours = {(size, count): Timing() for size in SIZES for count in (50, SMALL)}
-    windows = {size: Timing() for size in SIZES}
     theirs = {size: Timing() for size in SIZES}
     contenders: list[tuple[Timing, Work]] = []
     for size, id in ids.items():
         contenders.append((ours[size, 50], partial(history.list_messages, id, limit=50)))
         contenders.append((theirs[size], partial(baseline.last, id, 50)))
-        contenders.append((windows[size], partial(history.context, id, max_tokens=budget)))
         contenders.append((ours[size, SMALL], partial(history.list_messages, id, limit=SMALL)))
     for _ in extent.count(extent.rounds):
         await take_turns(contenders, extent.calls)
@@ -87,9 +84,6 @@ async def measure_loads(history: History, baseline: Baseline, extent: Extent) ->
     for size in SIZES:
         what = f"load the last {min(50, size)} of {size:,}"
         rows.append(Row(what, "one SELECT", ours[size, 50], theirs[size], LOAD_BOUND))
-    for size in SIZES:
-        what = f"context of the last {min(50, size)} of {size:,}, rendered"
-        rows.append(Row(what, "one SELECT", windows[size], theirs[size], None))
     what = f"load the last {SMALL} of {LARGE:,}"
     rows.append(Row(what, f"of {SMALL:,}", ours[LARGE, SMALL], ours[SMALL, SMALL], GROWTH_BOUND))
     return rows
@@ -97,15 +91,3 @@ async def measure_loads(history: History, baseline: Baseline, extent: Extent) ->
 
 async def _token_count(history: History) -> int:
     return (await history.list_messages(await fill(history, 1))).messages[0].token_count
-
-
-async def _budget(history: History, id: str, count: int) -> int:
-    """Tokens that let exactly `count` messages into a window."""
-    generous = await history.context(id, max_tokens=1_000_000)
-    each = (generous.tokens - (await history.context(await fill(history, 0))).tokens) // (
-        generous.last_seq - generous.first_seq + 1
-    )
-    budget = each * count + 60
-    window = await history.context(id, max_tokens=budget)
-    assert window.last_seq - window.first_seq + 1 == count, "the budget does not fit"
-    return budget

@@ -1,1 +1,1 @@
-"""How the weights of `recollect.history.tokens` are found: corpus, features, fit. Not in the wheel."""
+"""How the weights of `recollect.history.token_prices` are found: corpus, features, fit. Not in the wheel."""

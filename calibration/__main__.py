@@ -2,8 +2,9 @@
 
 python -m calibration            errors by class, speed
 python -m calibration --fit      the same on the samples of the fit
-python -m calibration --write    find the weights again and write them into recollect/history/tokens.py;
-                                 afterwards raise ESTIMATOR, since receipts name it
+python -m calibration --write    find the weights again and write them into
+                                 recollect/history/token_prices.py; if they changed, raise ESTIMATOR,
+                                 which receipts name
 """
 
 from __future__ import annotations
@@ -22,7 +23,11 @@ from recollect.history import token_prices
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m calibration", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m calibration",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--fit", action="store_true")
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
+import timeit
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -39,16 +39,31 @@ def table(found: dict[str, Error]) -> str:
     return "\n".join(lines)
 
 
-def speeds(samples: dict[str, list[str]], rounds: int = 15) -> str:
-    """The best of several rounds for texts of 1 kB, 16 kB and 1 MB, and for the import."""
-    lines: list[str] = []
-    for name in ("prose.english", "code.python", "json_compact", "prose.russian", "prose.chinese"):
+SPEED_CLASSES = ("prose.english", "code.python", "json_compact", "prose.russian", "prose.chinese")
+SPEED_SIZES = (20, 500, 16_000, 1_000_000)
+"""In characters: a title, a message, a tool's output, and one that is estimated from slices."""
+
+
+def speeds(samples: dict[str, list[str]]) -> str:
+    """Microseconds for texts of `SPEED_SIZES`, and for the import."""
+    lines = [f"| µs for characters | {' | '.join(f'{size:,}' for size in SPEED_SIZES)} |"]
+    lines.append(f"|---|{'---:|' * len(SPEED_SIZES)}")
+    for name in SPEED_CLASSES:
         text = "\n".join(samples[name])
-        best: list[str] = []
-        for size in (1_000, 16_000, 1_000_000):
-            whole = (text * (size // len(text) + 1))[:size]
-            best.append(f"{size:>9,} characters {_best(whole, rounds) * 1000:7.3f} ms")
-        lines.append(f"{name:<16}" + "  ".join(best))
+        text *= max(SPEED_SIZES) // len(text) + 1
+        best = [f"{microseconds(text[:size]):,.1f}" for size in SPEED_SIZES]
+        lines.append(f"| {name} | {' | '.join(best)} |")
+    return "\n".join([*lines, "", f"The import takes {_import_microseconds():,.0f} µs."])
+
+
+def microseconds(text: str) -> float:
+    """What an estimate of `text` takes: the best of several goes, since others use the machine too."""
+    goes = max(1, 20_000 // len(text))
+    return min(timeit.repeat(lambda: estimate(text), number=goes, repeat=25)) / goes * 1e6
+
+
+def _import_microseconds() -> float:
+    """What importing the estimator takes a process that has imported all that it needs."""
     code = (
         "import json, math, typing, recollect.history, recollect.models.message; "
         "from time import perf_counter as now; "
@@ -61,14 +76,4 @@ def speeds(samples: dict[str, list[str]], rounds: int = 15) -> str:
             float(subprocess.check_output([sys.executable, "-c", code], text=True, env=environment))  # noqa: S603
             for _ in range(5)
         ]
-    lines.append(f"import          {min(starts) * 1000:.2f} ms")
-    return "\n".join(lines)
-
-
-def _best(text: str, rounds: int) -> float:
-    best = float("inf")
-    for _ in range(rounds):
-        began = time.perf_counter()
-        estimate(text)
-        best = min(best, time.perf_counter() - began)
-    return best
+    return min(starts) * 1e6

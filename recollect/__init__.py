@@ -9,6 +9,7 @@ from recollect.models.conversation import Branch, Conversation, ConversationPage
 from recollect.models.errors import (
     AlreadyExists,
     Conflict,
+    Forbidden,
     HeadMoved,
     InvalidArgument,
     KeyReused,
@@ -17,6 +18,8 @@ from recollect.models.errors import (
     NotReproducible,
     OutcomeUnknown,
     RecollectError,
+    TooManyRequests,
+    Unauthenticated,
     Unavailable,
 )
 from recollect.models.message import (
@@ -47,6 +50,7 @@ __all__ = [
     "Conversation",
     "ConversationPage",
     "Erased",
+    "Forbidden",
     "HeadMoved",
     "History",
     "InvalidArgument",
@@ -66,7 +70,9 @@ __all__ = [
     "SearchPage",
     "Settings",
     "Summary",
+    "TooManyRequests",
     "Turn",
+    "Unauthenticated",
     "Unavailable",
     "messages_from",
 ]

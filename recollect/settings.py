@@ -7,18 +7,31 @@ names) instead, under the same name in lower case without the prefix. The enviro
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from recollect.issuer_settings import IssuerSettings
+
+
+def _split(value: object) -> object:
+    return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+"""A list that is written with commas in the environment."""
 
 
 def config_file() -> Path:
@@ -67,10 +80,63 @@ class Settings(BaseSettings):
     user_id: Annotated[
         str, Field(min_length=1, max_length=255, description="The one user of a stdio or single-user server.")
     ] = "local"
-    host: Annotated[str, Field(description="Address `recollect serve` listens on; loopback only.")] = (
-        "127.0.0.1"
-    )
+    host: Annotated[
+        str,
+        Field(description="Address `recollect serve` listens on; without tokens only this machine's own."),
+    ] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="Port `recollect serve` listens on.")] = 8765
+    issuers: Annotated[
+        tuple[IssuerSettings, ...],
+        Field(description="Whose tokens (JWTs) `recollect serve` accepts, as JSON; see docs/identity.md."),
+    ] = ()
+    access_tokens: Annotated[
+        bool,
+        Field(description="Whether `recollect serve` accepts tokens that `recollect token create` made."),
+    ] = False
+    public_url: Annotated[
+        str | None,
+        Field(
+            description="Where clients reach `recollect serve`, such as `https://history.example.com`;"
+            " default: the address it listens on. Tokens are issued for it."
+        ),
+    ] = None
+    allowed_hosts: Annotated[
+        Names,
+        Field(description="More names that clients may use for it (the Host header), with commas between."),
+    ] = ()
+    allowed_origins: Annotated[
+        Names,
+        Field(
+            description="Web pages whose requests are accepted (the Origin header), such as"
+            " `https://app.example.com`, with commas between."
+        ),
+    ] = ()
+    trusted_proxies: Annotated[
+        Names,
+        Field(
+            description="Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto"
+            " headers are believed, with commas between."
+        ),
+    ] = ()
+    requests_per_minute: Annotated[
+        int,
+        Field(ge=0, description="Requests of one user that each process serves in a minute; 0: no limit."),
+    ] = 600
+    tokens_per_minute: Annotated[
+        int,
+        Field(ge=0, description="Tokens that one user may write in a minute, per process; 0: no limit."),
+    ] = 2_000_000
+    workers: Annotated[
+        int, Field(ge=1, le=64, description="Processes that `recollect serve` runs; each has its own pool.")
+    ] = 1
+    loop: Annotated[
+        Literal["auto", "asyncio"],
+        Field(description="`auto`: uvloop and httptools where they are installed (`recollect[fast]`)."),
+    ] = "auto"
+    drain_timeout: Annotated[
+        float,
+        Field(ge=0, le=600, description="Seconds that requests under way get when the server is to end."),
+    ] = 10.0
     max_message_bytes: Annotated[
         int, Field(ge=1, le=100_000_000, description="Largest message: its text and parts as JSON, in bytes.")
     ] = 10_000_000
@@ -84,6 +150,51 @@ class Settings(BaseSettings):
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="What is logged, on stderr.")
     ] = "WARNING"
+
+    log_format: Annotated[
+        Literal["text", "json"],
+        Field(description="How `recollect serve` writes its log: a line of text or of JSON."),
+    ] = "text"
+    metrics: Annotated[
+        bool,
+        Field(
+            description="Serve Prometheus metrics at /metrics, without content and ids; keep it from the"
+            " outside."
+        ),
+    ] = True
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url_is_an_origin(cls, url: str | None) -> str | None:
+        return None if url is None else _origin(url)
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins_have_no_path(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_origin(origin) for origin in origins)
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts_have_no_scheme(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        if any(host.startswith("*") or set(host) & set("/@?# ") for host in hosts):
+            raise ValueError("each is a name, with a port if it is an unusual one: history.example.com:8443")
+        return hosts
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            ipaddress.ip_network(proxy, strict=False)
+        return proxies
+
+    @field_validator("issuers")
+    @classmethod
+    def _issuers_are_told_apart(cls, issuers: tuple[IssuerSettings, ...]) -> tuple[IssuerSettings, ...]:
+        if len({issuer.issuer for issuer in issuers}) < len(issuers):
+            raise ValueError("each issuer may stand there once")
+        if len({issuer.namespace for issuer in issuers}) < len(issuers):
+            raise ValueError("each needs its own namespace: two issuers may give out the same user id")
+        return issuers
 
     @classmethod
     def settings_customise_sources(
@@ -100,3 +211,12 @@ class Settings(BaseSettings):
     def data_home(self) -> Path:
         """The folder that holds the embedded database."""
         return self.home or platformdirs.user_data_path("recollect", appauthor=False)
+
+
+def _origin(url: str) -> str:
+    """Scheme, host and port, as a browser writes an origin."""
+    parts = urlsplit(url)
+    bare = parts.scheme in ("http", "https") and parts.hostname and parts.path in ("", "/")
+    if not bare or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError("must be an http or https URL without a path, such as https://history.example.com")
+    return f"{parts.scheme}://{parts.netloc}".lower()

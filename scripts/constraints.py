@@ -74,7 +74,7 @@ def resolve() -> dict[str, str]:
     """The newest versions that fit, found by installing everything into an empty environment."""
     with tempfile.TemporaryDirectory() as folder:
         python = environment.create(Path(folder) / "venv")
-        environment.install(python, ["--group", "dev", "-e", "."])
+        environment.install(python, ["--group", "dev", "-e", ".[server]"])
         frozen = subprocess.run(
             [str(python), "-c", FREEZE], check=True, capture_output=True, text=True
         ).stdout

@@ -1,7 +1,8 @@
 """What the documents say about the code, written from the code.
 
 In README.md everything between `<!-- begin NAME -->` and `<!-- end NAME -->` is written here,
-where NAME is `tools` or `settings`; in server.json the version and the environment variables.
+where NAME is `tools` or `settings`; in server.json the version and the environment variables;
+docs/openapi.json as a whole.
 Without an argument: rewrite the files. With `--check`: change nothing, fail if they differ.
 """
 
@@ -12,7 +13,7 @@ import re
 import sys
 import tomllib
 import types
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, Literal, Union, get_args, get_origin
 
 import anyio
@@ -20,6 +21,9 @@ from mcp.types import Tool
 from pydantic import AliasChoices, SecretStr
 from pydantic.fields import FieldInfo
 
+from recollect.api.app import create_api
+from recollect.history.history import History
+from recollect.identity.caller import Caller
 from recollect.mcp_server.app import create_server
 from recollect.mcp_server.backend import lazy_backend
 from recollect.settings import Settings
@@ -51,7 +55,7 @@ def settings_table() -> str:
     """All settings: variable, default, meaning."""
     rows = ["| variable | default | meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
-        default = "" if field.default is None else f"`{field.default}`"
+        default = "" if field.default in (None, ()) else f"`{field.default}`"
         allowed = choices(plain(field.annotation))
         values = f" One of {', '.join(f'`{value}`' for value in allowed)}." if allowed else ""
         rows.append(f"| `{variable(name, field)}` | {default} | {field.description}{values} |")
@@ -123,7 +127,31 @@ def registry_entry(text: str) -> str:
     return json.dumps(entry, indent=2, ensure_ascii=False) + "\n"
 
 
-GENERATED: dict[str, Callable[[str], str]] = {"README.md": readme, "server.json": registry_entry}
+class Nobody:
+    """Stands where callers are told apart; nobody calls."""
+
+    async def authenticate(self, token: str | None) -> Caller:
+        raise NotImplementedError
+
+    async def history(self, user_id: str) -> History:
+        raise NotImplementedError
+
+    def changes(self, caller: Caller) -> AsyncGenerator[str | None]:
+        raise NotImplementedError
+
+
+def openapi_document(_text: str) -> str:
+    """docs/openapi.json: the REST API as programs read it."""
+    nobody = Nobody()
+    document = create_api(nobody.history, nobody, nobody.changes).openapi()
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+GENERATED: dict[str, Callable[[str], str]] = {
+    "README.md": readme,
+    "server.json": registry_entry,
+    "docs/openapi.json": openapi_document,
+}
 
 
 def main() -> int:

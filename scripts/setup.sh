@@ -34,11 +34,11 @@ if ! "$venv/bin/python" -c "$recent" >/dev/null 2>&1; then
 fi
 
 echo "Installing Recollect and its development tools into $venv" >&2
-if command -v uv >/dev/null 2>&1 && uv pip install --quiet --python "$venv/bin/python" -c constraints.txt --group dev -e .; then
+if command -v uv >/dev/null 2>&1 && uv pip install --quiet --python "$venv/bin/python" -c constraints.txt --group dev -e ".[server]"; then
     exit 0
 fi
 # No uv, or it cannot reach the package index that pip is configured for.
 "$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$venv/bin/python" -m ensurepip >/dev/null
 # Dependency groups are known to pip since 25.1.
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt --group dev -e .
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt --group dev -e ".[server]"

@@ -123,3 +123,24 @@ async def store(settings: Settings) -> AsyncGenerator[Recollect]:
 def history(store: Recollect) -> History:
     """Alice's history. The other user of these tests is Bob."""
     return store.for_user("alice")
+
+
+@pytest.fixture(scope="module")
+def shared_url(cluster: str, template: str) -> Generator[str]:
+    """One migrated database for all tests or examples of a module, as a superuser: who could bypass
+    everything."""
+    name = f"shared_{uuid.uuid4().hex[:12]}"
+    run_sql(cluster, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield on_database(cluster, name)
+    run_sql(cluster, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="module")
+async def shared_store(shared_url: str) -> AsyncGenerator[Recollect]:
+    async with Recollect.open(Settings.model_validate({"database_url": shared_url})) as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
+def alice(shared_store: Recollect) -> History:
+    return shared_store.for_user("alice")

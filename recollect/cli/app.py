@@ -26,7 +26,8 @@ class Command(NamedTuple):
 
 
 COMMANDS: dict[str, Command] = {
-    "serve": Command("recollect.cli.serve:command", "Serve MCP over HTTP: /mcp, and /sse for older clients."),
+    "serve": Command("recollect.cli.serve:command", "Serve MCP and REST over HTTP: /mcp, /sse, /api."),
+    "token": Command("recollect.cli.token:app", "Make, show and revoke personal access tokens."),
     "migrate": Command(
         "recollect.cli.migrate:command", "Create or upgrade Recollect's schema in the database."
     ),

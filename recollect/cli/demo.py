@@ -2,7 +2,7 @@
 
 Every turn starts a new server process over stdio, rebuilds the conversation from it, answers,
 saves, and lets the process end. The agent's answers come from a few rules that read nothing but
-what `load_context` returned, so a right answer proves that the conversation was there.
+what `open_turn` returned, so a right answer proves that the conversation was there.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import re
 import shutil
 import sys
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from mcp.types import TextContent
 from recollect.models.errors import Unavailable
 
 DEMO_USER = "demo"
+ID = re.compile(r'<conversation id="([^"]+)"')
+HEAD = re.compile(r"^Head: (\d+)", re.MULTILINE)
 BUDGET = re.compile(r"budget is ([\d.,]+ \w+)")
 CITY = re.compile(r"trip to (\w+)")
 
@@ -32,12 +35,12 @@ Reply = list[dict[str, Any]]
 
 
 def _note_down(context: str) -> Reply:
-    city = _find(CITY, context)
+    city = _match(CITY, context)
     return [_says(f"{city} in May, lovely. I have noted the budget. What shall I look up?")]
 
 
 def _look_up(context: str) -> Reply:
-    city = _find(CITY, context)
+    city = _match(CITY, context)
     call = {
         "type": "tool_call",
         "id": "call_1",
@@ -57,7 +60,7 @@ def _recall(context: str) -> Reply:
         "and a light jacket, because of 8 days of rain" if "8 days of rain" in context else "and nothing else"
     )
     return [
-        _says(f"Your budget is {_find(BUDGET, context)}, for a trip to {_find(CITY, context)}, {jacket}.")
+        _says(f"Your budget is {_match(BUDGET, context)}, for a trip to {_match(CITY, context)}, {jacket}.")
     ]
 
 
@@ -81,36 +84,29 @@ def command() -> None:
 
 async def _play() -> None:
     print("An agent that remembers nothing: each turn is a new process. Recollect is all it has.\n")
-    conversation_id = context = ""
+    known: dict[str, object] = {"title": "Trip to Porto"}  # all that the agent carries from turn to turn
+    key = uuid.uuid4().hex
+    context = ""
     for number, (said, think) in enumerate(TURNS, 1):
         started = time.monotonic()
         async with Client(stdio_client(_server())) as agent:
-            if not conversation_id:
-                made = await _call(agent, "create_conversation", title="Trip to Porto")
-                conversation_id = json.loads(made)["conversation_id"]
-            await _call(
-                agent,
-                "append_message",
-                conversation_id=conversation_id,
-                role="user",
-                content=said,
-                key=f"turn-{number}-user",
-            )
-            context = await _call(agent, "load_context", conversation_id=conversation_id)
+            context = await _call(agent, "open_turn", content=said, key=f"{key}-{number}", **known)
+            known = {"conversation_id": _match(ID, context)}
             reply = think(context)
             saved = json.loads(
                 await _call(
                     agent,
                     "append_messages",
-                    conversation_id=conversation_id,
                     messages=reply,
-                    key=f"turn-{number}-agent",
+                    key=f"{key}-{number}-answer",
+                    expected_head=int(_match(HEAD, context)),
+                    **known,
                 )
             )
         seconds = time.monotonic() - started
         loaded = len(re.findall(r"^\[#", context, re.MULTILINE))
         print(_styled("1", f"Turn {number}") + _styled("2", f"  a new process, {seconds:.1f} s in all"))
-        print(f"  loaded  {loaded} message{'s' * (loaded > 1)} of {conversation_id}")
+        print(f"  loaded  {loaded} message{'s' * (loaded > 1)} of {known['conversation_id']}")
         print(f"  user    {said}")
         for message in reply:
             print(f"  {_styled('36', _shown(message))}")
@@ -145,7 +141,7 @@ def _says(text: str) -> dict[str, Any]:
     return {"role": "assistant", "content": text}
 
 
-def _find(pattern: re.Pattern[str], context: str) -> str:
+def _match(pattern: re.Pattern[str], context: str) -> str:
     found = pattern.search(context)
     if found is None:
         raise RuntimeError("the conversation did not come back: this is a defect, please report it")

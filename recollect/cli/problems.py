@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from recollect.models.errors import RecollectError
 
@@ -24,14 +25,21 @@ def explain(error: Exception) -> tuple[str, int] | None:
         return " ".join(str(error).split()), 1
     if isinstance(error, ValidationError) and error.title == "Settings":
         problems = error.errors(include_url=False, include_context=False, include_input=False)
-        return "; ".join(f"{_variable(problem['loc'])}: {problem['msg']}" for problem in problems), 2
+        return "; ".join(
+            f"{_variable(problem['loc'])}: {_problem(problem['msg'])}" for problem in problems
+        ), 2
+    if isinstance(error, SettingsError):
+        return f"RECOLLECT settings: {error}; lists and objects are written as JSON", 2
     return None
 
 
 def _variable(location: tuple[int | str, ...]) -> str:
-    name = str(location[0]).upper() if location else "RECOLLECT settings"
-    return (
-        name
-        if not location or name.startswith("RECOLLECT_") or name == "DATABASE_URL"
-        else f"RECOLLECT_{name}"
-    )
+    if not location:
+        return "RECOLLECT settings"
+    name = str(location[0]).upper()
+    inner = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location[1:])
+    return ("" if name.startswith("RECOLLECT_") or name == "DATABASE_URL" else "RECOLLECT_") + name + inner
+
+
+def _problem(message: str) -> str:
+    return message.removeprefix("Value error, ")

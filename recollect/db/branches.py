@@ -26,9 +26,9 @@ class Preview(NamedTuple):
     created_at: datetime
 
 
-async def starts(tx: ReadTx, user_id: str, id: str) -> list[tuple[int, int]]:
-    """(seq, parent) of the messages that do not follow the one before them, by seq."""
-    return [(row["seq"], row["parent_seq"]) for row in await tx.fetch(_STARTS, user_id, id)]
+async def starts(tx: ReadTx, user_id: str, id: str, last_seq: int) -> list[tuple[int, int]]:
+    """(seq, parent) of the messages up to `last_seq` that do not follow the one before them, by seq."""
+    return [(row["seq"], row["parent_seq"]) for row in await tx.fetch(_STARTS, user_id, id, last_seq)]
 
 
 async def previews(tx: ReadTx, user_id: str, id: str, seqs: list[int], chars: int) -> dict[int, Preview]:

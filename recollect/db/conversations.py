@@ -117,6 +117,20 @@ async def remove(tx: WriteTx, user_id: str, id: str | None) -> Erased:
     return Erased(conversations=counts[2], messages=counts[0], summaries=counts[1])
 
 
+async def changed(tx: ReadTx, user_id: str, seconds: float, limit: int) -> dict[str, datetime]:
+    """The conversations that changed in the last `seconds`, by whichever process, and when: at most
+    `limit`, the latest ones."""
+    rows = await tx.fetch(
+        """SELECT id, updated_at FROM recollect.conversation
+        WHERE user_id = $1 AND updated_at > now() - make_interval(secs => $2)
+        ORDER BY updated_at DESC LIMIT $3""",
+        user_id,
+        seconds,
+        limit,
+    )
+    return {row["id"]: row["updated_at"] for row in rows}
+
+
 async def lock(tx: WriteTx, user_id: str, id: str | None) -> bool:
     """Keep appends out of one conversation, or all of the user's, until the transaction ends.
     Returns whether there is any."""

@@ -13,6 +13,7 @@ from typing import Any, Self, TypeVar
 import asyncpg
 
 from recollect.db import failures
+from recollect.db.activity import Counts, PoolUse
 from recollect.db.connector import Connection, Connector
 from recollect.db.failures import DRIVER_ERRORS
 from recollect.db.pool import Pool
@@ -83,6 +84,7 @@ class Database:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self.counts = Counts()
 
     @classmethod
     async def open(
@@ -116,6 +118,19 @@ class Database:
         """Let what is under way finish, at most `timeout` seconds, and close all connections."""
         await self._pool.close(timeout)
 
+    def pool_use(self) -> PoolUse:
+        """How many connections there are, and who waits for one."""
+        return self._pool.use()
+
+    async def open_direct(self) -> Connection | None:
+        """A connection beside the pool, for LISTEN; its user closes it. None where a transaction-mode
+        pooler stands in between: what hears there is a server connection that belongs to nobody."""
+        connection = await self._pool.connector.open()
+        if self._pool.connector.transaction:
+            connection.terminate()
+            return None
+        return connection
+
     async def call(self, query: str, *args: object, repeatable: bool) -> list[asyncpg.Record]:
         """Call one of our functions that set the user themselves: one statement, one round trip.
 
@@ -144,6 +159,7 @@ class Database:
                 pool.give(connection)
                 return rows
             again = False
+            self.counts.retries += 1
             connection = await pool.take_fresh()
 
     def read(self, user_id: str) -> AbstractAsyncContextManager[ReadTx]:
@@ -213,6 +229,7 @@ class Database:
             else:
                 return connection
             again = False
+            self.counts.retries += 1
             connection = await self._pool.take_fresh()
 
 

@@ -37,6 +37,10 @@ _INTRUSIONS = {
         "INSERT INTO recollect.summary (user_id, conversation_id, upto_seq, token_count, content) "
         "VALUES ($1, $1, 1, 0, '')"
     ),
+    "access_token": (
+        "INSERT INTO recollect.access_token (user_id, name, hash, scopes, expires_at) "
+        "VALUES ($1, 'intrusion', sha256(''), ARRAY['history:read'], now())"
+    ),
 }
 
 

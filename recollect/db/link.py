@@ -1,8 +1,8 @@
-"""A foreign key from conversations to an application's own users table: whose user is deleted,
-their conversations are too. Nothing of the application's is changed.
+"""A foreign key from conversations and access tokens to an application's own users table: whose
+user is deleted, they are too. Nothing of the application's is changed.
 
-Text keys are referred to by `user_id` itself. For uuid and integer keys conversation gets one
-more column, which PostgreSQL computes from `user_id`; only the canonical spelling counts, so
+Text keys are referred to by `user_id` itself. For uuid and integer keys each table gets one more
+column, which PostgreSQL computes from `user_id`; only the canonical spelling counts, so
 that one user has one `user_id`.
 """
 
@@ -20,9 +20,12 @@ from recollect.models.errors import InvalidArgument, NotReady
 if TYPE_CHECKING:
     BareConnection = asyncpg.Connection[asyncpg.Record]  # generic in its type stubs only
 
-CONSTRAINTS = ("conversation_users_fkey", "conversation_users_check")
-"""What PostgreSQL names when a conversation is created for a user who does not exist: the key,
-or, where the users' key is a uuid or an integer and `user_id` is none, the check."""
+LINKED = ("conversation", "access_token")
+"""The tables that are linked; the others hang on a conversation."""
+
+CONSTRAINTS = tuple(f"{table}_users_{kind}" for table in LINKED for kind in ("fkey", "check"))
+"""What PostgreSQL names when something is created for a user who does not exist: the key, or, where
+the users' key is a uuid or an integer and `user_id` is none, the check."""
 
 ARGUMENT = "link_users"
 
@@ -72,7 +75,7 @@ async def linked_users(connection: BareConnection) -> UsersLink | None:
 
 
 async def link_users(connection: BareConnection, reference: str) -> tuple[UsersLink, bool]:
-    """Link conversations to an existing users table, in one transaction.
+    """Link conversations and access tokens to an existing users table, in one transaction.
 
     connection:  of the role that owns the schema `recollect`.
     reference:   TABLE.COLUMN or SCHEMA.TABLE.COLUMN, as SQL writes names ("User".id). The
@@ -99,9 +102,16 @@ async def link_users(connection: BareConnection, reference: str) -> tuple[UsersL
             return present, False
         try:
             async with connection.transaction():
-                for statement in _linking(users):
-                    await connection.execute(statement)
+                for table in LINKED:
+                    for statement in _linking(table, users):
+                        await connection.execute(statement)
         except (asyncpg.ForeignKeyViolationError, asyncpg.CheckViolationError) as error:
+            if error.table_name == "access_token":
+                raise NotReady(
+                    f"There are access tokens whose user is not in {users.link.table}. Revoke them "
+                    "(`recollect token list`, `recollect token revoke`), or create these users, and run it "
+                    "again. Nothing was changed."
+                ) from error
             raise NotReady(await _orphans(connection, users)) from error
         except asyncpg.LockNotAvailableError as error:
             raise NotReady(
@@ -117,11 +127,12 @@ async def unlink_users(connection: BareConnection) -> bool:
             await connection.execute(statement)
         if await linked_users(connection) is None:
             return False
-        # The check and the index go with the column.
-        await connection.execute(
-            "ALTER TABLE recollect.conversation "
-            "DROP CONSTRAINT conversation_users_fkey, DROP COLUMN IF EXISTS linked_user_id"
-        )
+        for table in LINKED:
+            # The check and the index go with the column.
+            await connection.execute(
+                f"ALTER TABLE recollect.{table} "
+                f"DROP CONSTRAINT IF EXISTS {table}_users_fkey, DROP COLUMN IF EXISTS linked_user_id"
+            )
         return True
 
 
@@ -167,26 +178,26 @@ async def _find(connection: BareConnection, reference: str) -> _Users:
     return _Users(UsersLink(row["table"], row["column"]), row["type"], row["role"], row["may_read"])
 
 
-def _linking(users: _Users) -> list[str]:
+def _linking(table: str, users: _Users) -> list[str]:
     link = users.link
     column = "user_id" if users.type in _TEXT else "linked_user_id"
     key = (
-        f"ADD CONSTRAINT conversation_users_fkey FOREIGN KEY ({column}) "
+        f"ADD CONSTRAINT {table}_users_fkey FOREIGN KEY ({column}) "
         f"REFERENCES {link.table} ({link.column}) ON DELETE CASCADE"
     )
-    # While row security is forced, an owner that cannot bypass it would check the conversations
-    # that it can see, which are none.
-    unforced = "ALTER TABLE recollect.conversation NO FORCE ROW LEVEL SECURITY"
-    forced = "ALTER TABLE recollect.conversation FORCE ROW LEVEL SECURITY"
+    # While row security is forced, an owner that cannot bypass it would check the rows that it can
+    # see, which are none.
+    unforced = f"ALTER TABLE recollect.{table} NO FORCE ROW LEVEL SECURITY"
+    forced = f"ALTER TABLE recollect.{table} FORCE ROW LEVEL SECURITY"
     if users.type in _TEXT:
-        return [unforced, f"ALTER TABLE recollect.conversation {key}", forced]
+        return [unforced, f"ALTER TABLE recollect.{table} {key}", forced]
     return [
         unforced,
-        f"ALTER TABLE recollect.conversation ADD linked_user_id {users.type} "
+        f"ALTER TABLE recollect.{table} ADD linked_user_id {users.type} "
         f"GENERATED ALWAYS AS ({_COMPUTED[users.type]}) STORED, "
-        f"ADD CONSTRAINT conversation_users_check CHECK (linked_user_id IS NOT NULL), {key}",
-        # Without it, deleting a user would read all conversations.
-        "CREATE INDEX conversation_users_idx ON recollect.conversation (linked_user_id)",
+        f"ADD CONSTRAINT {table}_users_check CHECK (linked_user_id IS NOT NULL), {key}",
+        # Without it, deleting a user would read the whole table.
+        f"CREATE INDEX {table}_users_idx ON recollect.{table} (linked_user_id)",
         forced,
     ]
 

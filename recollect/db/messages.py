@@ -13,11 +13,12 @@ MAX_SEQ = 2**31 - 1
 
 @dataclass(slots=True)
 class AppendOutcome:
-    """One row of `append_v1`; see its comment for the meaning."""
+    """One row of `append_v2`; see its comment for the meaning."""
 
     outcome: str
     first_seq: int | None
     last_seq: int | None
+    parent_seq: int | None
     head: int | None
     branched: bool
 
@@ -72,9 +73,9 @@ async def append(
     batch: Batch,
     *,
     key: str | None,
-    expected_head: int | None,
-    branch: bool,
-    after: int | None,
+    expected_head: int | None = None,
+    branch: bool = False,
+    after: int | None = None,
 ) -> AppendOutcome:
     rows = await db.call(
         "SELECT * FROM recollect.append_v2("
@@ -97,7 +98,7 @@ async def append(
         batch.languages,
         repeatable=key is not None,
     )
-    return AppendOutcome(*rows[0])
+    return _counted(db, AppendOutcome(*rows[0]), batch)
 
 
 async def open_conversation(
@@ -131,7 +132,7 @@ async def open_conversation(
         repeatable=True,
     )
     *outcome, created = rows[0]
-    return AppendOutcome(*outcome), created
+    return _counted(db, AppendOutcome(*outcome), batch), created
 
 
 async def run(
@@ -217,3 +218,10 @@ async def window(
     found.messages = [Message._make(row[:-1]) for row in rows[first:]]
     found.path_tokens = [row[-1] for row in rows[first:]]
     return found
+
+
+def _counted(db: Database, done: AppendOutcome, batch: Batch) -> AppendOutcome:
+    db.counts.appends["branched" if done.branched and done.outcome == "appended" else done.outcome] += 1
+    if done.outcome == "appended":
+        db.counts.messages += len(batch.roles)
+    return done

@@ -18,6 +18,7 @@ from collections import deque
 from contextlib import suppress
 
 from recollect.db import failures
+from recollect.db.activity import PoolUse
 from recollect.db.connector import Connection, Connector
 from recollect.db.failures import DRIVER_ERRORS
 from recollect.models.errors import Unavailable
@@ -51,6 +52,10 @@ class Pool:
         self._sweeper: asyncio.TimerHandle | None = None
         self._dropped = asyncio.Event()
         self._closed = False
+
+    def use(self) -> PoolUse:
+        waiting = sum(not waiter.done() for waiter in self._waiters)
+        return PoolUse(self._size, len(self._all), len(self._free), waiting)
 
     async def take(self) -> Connection:
         """A connection that is alive as far as this machine can know.

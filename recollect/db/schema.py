@@ -21,7 +21,7 @@ ROLES = (APP_ROLE, SEARCH_ROLE)
 SEARCH_FUNCTIONS = ("search_keys_v1",)
 """The functions that belong to the search role; only functions of the other one call them."""
 
-TABLES = ("conversation", "message", "summary")
+TABLES = ("conversation", "message", "summary", "access_token")
 
 # Long enough for another process that migrates this database right now; then short, since
 # whoever waits for a table's lock makes everybody behind it wait too.
@@ -62,6 +62,7 @@ RIGHTS = (
     (APP_ROLE, "conversation", "SELECT, INSERT, UPDATE, DELETE"),
     (APP_ROLE, "message", "SELECT, INSERT, DELETE"),
     (APP_ROLE, "summary", "SELECT, INSERT, DELETE"),
+    (APP_ROLE, "access_token", "SELECT, INSERT, DELETE, UPDATE (last_used_at)"),
     (SEARCH_ROLE, "conversation", "SELECT"),
     (SEARCH_ROLE, "message", "SELECT"),
 )

@@ -34,7 +34,8 @@ class BranchVerbs(Scope):
             conversation = await conversations.get(tx, self._user, id)
             if conversation is None:
                 raise not_found(id)
-            starts = await branches.starts(tx, self._user, id)
+            # Each statement sees what is there by then: what came after the first one is not of this answer.
+            starts = await branches.starts(tx, self._user, id, conversation.last_seq)
             tree = Tree(starts, conversation.last_seq)
             shown = [
                 seq
@@ -43,6 +44,8 @@ class BranchVerbs(Scope):
                 for seq in tree.following(parent)
             ]
             previews = await branches.previews(tx, self._user, id, shown, PREVIEW_CHARS)
+            if len(previews) < len(shown):  # purged in between
+                raise not_found(id)
         on_path = tree.path(conversation.head_seq)
         return [
             Branch(
@@ -114,6 +117,8 @@ class BranchVerbs(Scope):
         check_int("upto_seq", upto_seq, 1, MAX_SEQ)
         check_text("content", content, MAX_SUMMARY_CHARS)
         async with self._db.write(self._user) as tx:
+            # Under the lock no purge and no other summary of this message comes in between.
+            await conversations.lock(tx, self._user, id)
             present = await conversations.get(tx, self._user, id)
             if present is None:
                 raise not_found(id)

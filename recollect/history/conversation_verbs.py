@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from recollect.db import conversations
+from recollect.db import access_tokens, conversations
 from recollect.history import cursor as cursors
 from recollect.history.incoming import (
     check_instructions,
@@ -173,8 +173,10 @@ class ConversationVerbs(Scope):
             return await conversations.remove(tx, self._user, id)
 
     async def erase_user(self) -> Erased:
-        """Really remove everything of this user. There is no undo. A second time removes nothing."""
+        """Really remove everything of this user, personal access tokens too. There is no undo. A
+        second time removes nothing."""
         async with self._db.write(self._user) as tx:
+            await access_tokens.remove_all(tx, self._user)
             await conversations.lock(tx, self._user, None)
             return await conversations.remove(tx, self._user, None)
 

@@ -4,38 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Literal, TypeVar, cast
+from typing import Literal, TypeVar
 
 import asyncpg
 
-from recollect.db import messages, search
-from recollect.history import recall
+from recollect.db import messages
 from recollect.history import receipt as receipts
 from recollect.history.formats import Format
 from recollect.history.incoming import check_instructions, check_int, check_text, check_title, prepare
-from recollect.history.query import MAX_QUERY_CHARS, Query, parse
+from recollect.history.remembering import Remembering, plan_to_recall
 from recollect.history.scope import (
     MAX_ID_CHARS,
     MAX_PAGE,
-    Scope,
     id_from_key,
     in_trash,
     not_found,
     users_table,
 )
-from recollect.history.tokens import SAFETY
-from recollect.history.window import FAMILIES, MAX_ROWS, Plan, build_window, plan
+from recollect.history.window import MAX_ROWS, Plan, build_window, plan
+from recollect.models.batch import Batch
 from recollect.models.errors import HeadMoved, InvalidArgument, KeyReused, NotFound, NotReproducible
 from recollect.models.message import Appended, ContextWindow, MessagePage, MessageSlice, NewMessage, Turn
 
 MAX_KEY_CHARS = 200
 MAX_ADDED_SHOWN = 20
-EXCERPT_CHARS = 2_000
 
 Answer = TypeVar("Answer")
 
 
-class MessageVerbs(Scope):
+class MessageVerbs(Remembering):
     """What one user can do with the messages of a conversation."""
 
     async def append(
@@ -97,7 +94,7 @@ class MessageVerbs(Scope):
         )
         if done.outcome == "moved":
             raise await self._head_moved(id, expected_head or 0, done.head or 0)
-        return _appended(id, done, key)
+        return self._landed(_appended(id, done, key), batch)
 
     async def list_messages(
         self,
@@ -167,7 +164,7 @@ class MessageVerbs(Scope):
         check_int("seq", seq, 1, messages.MAX_SEQ)
         check_int("offset", offset, 0, messages.MAX_SEQ)
         check_int("limit", limit, 1, 1_000_000)
-        page = await self.list_messages(id, after=seq - 1, before=seq + 1, limit=1)
+        page = await self.list_messages(id, after=seq - 1, before=min(seq + 1, messages.MAX_SEQ), limit=1)
         if not page.messages:
             raise NotFound(f"seq: this conversation has no message {seq}; its last one is {page.last_seq}")
         message = page.messages[0]
@@ -209,10 +206,12 @@ class MessageVerbs(Scope):
         if receipt is not None:
             if query is not None:
                 raise InvalidArgument("query", "cannot be combined with receipt, which recalls nothing")
-            return await self._reproduced(id, receipts.read(receipt))
+            return await self._reproduced(id, receipt)
         if upto_seq is not None:
             check_int("upto_seq", upto_seq, 1, messages.MAX_SEQ)
-        return await self._with_recall(id, max_tokens, format, upto_seq, query)
+        planned, asked = plan_to_recall(max_tokens, format, query)
+        found = await self._read(id, planned, upto_seq)
+        return await self._remember(id, found, planned, asked, max_tokens)
 
     async def open_turn(
         self,
@@ -241,35 +240,34 @@ class MessageVerbs(Scope):
         the linked users table lacks), Unavailable.
         """
         check_text("key", key, MAX_KEY_CHARS)
-        plan(max_tokens, format)  # refused before anything is stored
-        check_recall(query)
+        planned, asked = plan_to_recall(max_tokens, format, query)
         if known_head is not None:
             check_int("known_head", known_head, 0, messages.MAX_SEQ)
-        said = [message] if isinstance(message, NewMessage) else message
+        batch = prepare([message] if isinstance(message, NewMessage) else message, key, self._settings)
         created = False
         if id is None:
-            id, created, appended = await self._begin(said, key, title, instructions)
+            id = id_from_key(self._user, key)
+            done, created = await self._begin(id, batch, key, title, instructions)
         elif title is not None or instructions is not None:
             raise InvalidArgument(
                 "title" if title is not None else "instructions",
                 "is for a conversation that begins with this turn; update changes one that is there",
             )
         else:
-            appended = await self.append(id, said, key=key)
-        window = await self._with_recall(id, max_tokens, format, appended.last_seq, query)
-        added = None
-        if known_head is not None and known_head < appended.first_seq - 1:
-            added = (known_head + 1, appended.first_seq - 1)
-        return Turn(id, created and not appended.replayed, appended, window, added)
+            check_text("id", id, MAX_ID_CHARS)
+            done = await _once_more(partial(messages.append, self._db, self._user, id, batch, key=key))
+        appended = self._landed(_appended(id, done, key), batch)
+        found = await self._read(id, planned, appended.last_seq)
+        added = None if known_head is None else _added(found, known_head, appended.first_seq)
+        window = await self._remember(id, found, planned, asked, max_tokens)
+        return Turn(id, created, appended, window, added)
 
     async def _begin(
-        self, said: Sequence[NewMessage], key: str, title: str | None, instructions: str | None
-    ) -> tuple[str, bool, Appended]:
-        """Begin a conversation whose id follows from the key, so that a retry finds it."""
+        self, id: str, batch: Batch, key: str, title: str | None, instructions: str | None
+    ) -> tuple[messages.AppendOutcome, bool]:
+        """Begin a conversation, unless an earlier call with this key did; whether one of them did."""
         title = None if title is None else check_title(title, self._settings)
         instructions = None if instructions is None else check_instructions(instructions)
-        id = id_from_key(self._user, key)
-        batch = prepare(said, key, self._settings)
         begin = partial(
             messages.open_conversation,
             self._db,
@@ -282,50 +280,20 @@ class MessageVerbs(Scope):
         )
         with users_table():
             done, created = await _once_more(begin)
-        return id, created, _appended(id, done, key)
+        if done.outcome == "key_reused":
+            raise KeyReused(
+                f"key: {key!r} began conversation {id!r} with other words. Take a new key, such as a UUID, "
+                "for a new conversation, or name the one that this belongs to"
+            )
+        return done, created or (done.outcome == "replayed" and done.first_seq == 1)
 
-    async def _with_recall(
-        self, id: str, max_tokens: int, format: Format, upto: int | None, query: str | None
-    ) -> ContextWindow:
-        asked = check_recall(query)
-        if asked is None:
-            return await self._window(id, plan(max_tokens, format), upto)
-        planned = plan(max_tokens - max_tokens // recall.SHARE, format)
-        found = await self._read_window(id, planned, upto, None)
-        window = build_window(id, found, planned)
-        chosen = await self._recalled(asked, window, max_tokens)
-        if chosen is None:
-            return window
-        window = build_window(id, found, planned, chosen.text)
-        window.recalled = chosen.messages
-        window.tokens = min(max_tokens, window.tokens + _in_budget(chosen.tokens, format))
-        return window
+    def _landed(self, appended: Appended, batch: Batch) -> Appended:
+        if not appended.replayed:
+            self._wrote(self._user, sum(batch.token_counts))
+        return appended
 
-    async def _recalled(self, asked: Query, window: ContextWindow, max_tokens: int) -> recall.Recalled | None:
-        rows = await search.search(
-            self._db,
-            self._user,
-            search.Clauses(asked.kinds, asked.words, asked.patterns, asked.language, asked.asked, asked.mark),
-            search.ANYWHERE,
-            limit=recall.MAX_HITS,
-            after=None,
-            chars=EXCERPT_CHARS,
-        )
-        new = [row for row in rows or () if recall.is_new(row, window)]
-        if not new:
-            return None
-        best = [(row.conversation_id, row.seq) for row in new[: recall.WITH_NEIGHBOURS]]
-        around = await search.around(self._db, self._user, best, 1, recall.NEIGHBOUR_CHARS)
-        room = (max_tokens - window.tokens) * 1_000 // _in_budget(1_000, cast("Format", window.format))
-        return recall.choose(new, around, asked, window, room)
-
-    async def _window(
+    async def _read(
         self, id: str, planned: Plan, upto: int | None, summary: int | None = None
-    ) -> ContextWindow:
-        return build_window(id, await self._read_window(id, planned, upto, summary), planned)
-
-    async def _read_window(
-        self, id: str, planned: Plan, upto: int | None, summary: int | None
     ) -> messages.Window:
         found = await messages.window(
             self._db,
@@ -348,21 +316,24 @@ class MessageVerbs(Scope):
             )
         return found
 
-    async def _reproduced(self, id: str, wanted: receipts.Receipt) -> ContextWindow:
-        upto = wanted.tip or None
+    async def _reproduced(self, id: str, receipt: str) -> ContextWindow:
+        wanted = receipts.read(receipt)
         try:
-            window = await self._window(
-                id, plan(wanted.max_tokens, wanted.format), upto, summary=wanted.summary_upto
-            )
+            planned = plan(wanted.max_tokens, wanted.format)
+        except InvalidArgument as error:
+            raise receipts.refused() from error
+        try:
+            found = await self._read(id, planned, wanted.tip, wanted.summary_upto)
         except NotFound as error:
             raise NotReproducible(
                 f"receipt: there is no conversation {id!r}; if it was purged, its messages are gone for good"
             ) from error
+        except InvalidArgument as error:  # it is shorter now than the path was
+            raise _other_window(receipts.OTHER_MESSAGES) from error
+        window = build_window(id, found, planned)
         problem = receipts.difference(wanted, receipts.read(window.receipt))
         if problem is not None:
-            raise NotReproducible(
-                f"receipt: this window cannot be made again: {problem}. Load the context without receipt"
-            )
+            raise _other_window(problem)
         return window
 
     async def _head_moved(self, id: str, expected: int, head: int) -> HeadMoved:
@@ -384,20 +355,10 @@ class MessageVerbs(Scope):
         )
 
 
-def check_recall(query: str | None) -> Query | None:
-    """What to recall; None for words of which there is nothing to look up, such as `Thanks!`.
-    Raises: InvalidArgument."""
-    if query is None:
-        return None
-    try:
-        return parse(query[:MAX_QUERY_CHARS])
-    except InvalidArgument:
-        return None
-
-
-def _in_budget(tokens: int, format: Format) -> int:
-    """Estimated tokens in those of the format's provider."""
-    return -int(-tokens * SAFETY[FAMILIES.get(format, "openai")] // 1)
+def _other_window(problem: str) -> NotReproducible:
+    return NotReproducible(
+        f"receipt: this window cannot be made again: {problem}. Load the context without receipt"
+    )
 
 
 async def _once_more(send: Callable[[], Awaitable[Answer]]) -> Answer:
@@ -409,6 +370,15 @@ async def _once_more(send: Callable[[], Awaitable[Answer]]) -> Answer:
         if error.constraint_name != "message_key_idx":
             raise
         return await send()
+
+
+def _added(found: messages.Window, known: int, first: int) -> tuple[int, int] | None:
+    """The first and the last message of the path between a head that was known and what came now."""
+    seqs = [message.seq for message in found.messages if known < message.seq < first]
+    if not seqs:
+        return None
+    reached = len(found.messages) == found.length or found.messages[-1].seq <= known
+    return (seqs[-1] if reached else known + 1, seqs[0])
 
 
 def _appended(id: str, done: messages.AppendOutcome, key: str | None) -> Appended:

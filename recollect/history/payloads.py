@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, cast, get_args
 
 from recollect.history.formats.detect import detect
 from recollect.history.formats.payload import objects
 from recollect.history.formats.providers import INCOMING
+from recollect.history.formats.rendered import JsonObject
 from recollect.history.incoming import FIELDS, message_from_json
 from recollect.models.errors import InvalidArgument
 from recollect.models.message import NewMessage
@@ -32,7 +34,7 @@ def messages_from(
     if format not in PAYLOAD_FORMATS:
         raise InvalidArgument("format", f"must be one of {', '.join(PAYLOAD_FORMATS)}")
     if format == "auto":
-        format = "recollect" if _is_ours(payload) else detect(payload)
+        return _guessed(payload, argument)
     if format != "recollect":
         return INCOMING[format](payload, argument)
     if not isinstance(payload, list):
@@ -41,6 +43,30 @@ def messages_from(
         message_from_json(value, f"{argument}[{index}]")
         for index, value in enumerate(cast("list[object]", payload))
     ]
+
+
+def _guessed(payload: object, argument: str) -> list[NewMessage]:
+    """The messages of a payload whose format nobody named. Errors say what it was taken for."""
+    found = "recollect" if _is_ours(payload) else detect(payload)
+    if found == "recollect":
+        return messages_from(payload, found, argument)
+    if found == "openai_responses" and not any(map(_is_item, objects(payload))):
+        raise InvalidArgument(
+            argument, "holds messages of no known format; name the one they have with format"
+        )
+    try:
+        return INCOMING[found](payload, argument)
+    except InvalidArgument as error:
+        taken = f"{error.problem} (taken for {found}; name another format with format)"
+        raise InvalidArgument(error.argument, taken) from error
+
+
+_ITEM = re.compile(r"message|reasoning|item_reference|compaction|mcp_\w+|\w+_call|\w+_output")
+"""The types of Responses items, those that will come with other tools included."""
+
+
+def _is_item(entry: JsonObject) -> bool:
+    return "role" in entry or _ITEM.fullmatch(str(entry.get("type"))) is not None
 
 
 def _is_ours(payload: object) -> bool:

@@ -14,6 +14,7 @@ import re
 from hashlib import sha256
 from typing import NamedTuple, cast
 
+from recollect.db.messages import MAX_SEQ
 from recollect.history.formats import FORMATS, Format
 from recollect.history.tokens import ESTIMATOR
 from recollect.models.errors import InvalidArgument
@@ -24,8 +25,11 @@ RENDERER = "w1"
 
 _WRITTEN = re.compile(
     rf"(w\d+)\.(e\d+)\.({'|'.join(FORMATS)})\.(\d{{1,9}})\.(\d{{1,10}})-(\d{{1,10}})\.(\d{{1,10}})"
-    r"\.([0-9a-f]{6})\.([0-9a-f]{16})"
+    r"\.([0-9a-f]{6})\.([0-9a-f]{16})",
+    re.ASCII,
 )
+
+OTHER_MESSAGES = "the conversation of that id holds other messages, as after it was purged and made again"
 
 
 class Receipt(NamedTuple):
@@ -50,8 +54,10 @@ def read(receipt: object) -> Receipt:
     """A receipt out of its text. Raises: InvalidArgument for what no window came with."""
     found = _WRITTEN.fullmatch(receipt) if isinstance(receipt, str) else None
     if found is None:
-        raise InvalidArgument("receipt", "is not one that load_context gave; pass it as it was")
+        raise refused()
     renderer, estimator, format, max_tokens, first, tip, summary, front, digest = found.groups()
+    if max(int(first), int(tip), int(summary)) > MAX_SEQ:
+        raise refused()
     return Receipt(
         renderer,
         estimator,
@@ -63,6 +69,10 @@ def read(receipt: object) -> Receipt:
         front,
         digest,
     )
+
+
+def refused() -> InvalidArgument:
+    return InvalidArgument("receipt", "is not one that load_context gave; pass it as it was")
 
 
 def write(window: ContextWindow, max_tokens: int, front: str) -> Receipt:
@@ -94,10 +104,12 @@ def difference(wanted: Receipt, made: Receipt) -> str | None:
             f"{made.renderer} with {made.estimator}"
         )
     if wanted.summary_upto != made.summary_upto:
-        return f"the summary up to #{wanted.summary_upto} is no longer there"
+        return (
+            f"the summary up to #{wanted.summary_upto} is not there now, or other instructions leave it out"
+        )
     if wanted.front != made.front:
         return "the instructions or the summary were changed since"
-    return "the conversation of that id holds other messages, as after it was purged and made again"
+    return OTHER_MESSAGES
 
 
 def _digest(text: str, size: int) -> str:

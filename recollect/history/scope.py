@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from hashlib import blake2b
 
@@ -21,13 +21,20 @@ _ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _ID_BITS = 65
 
 
+Wrote = Callable[[str, int], None]
+"""Told the user and the estimated tokens of what was written, once it is."""
+
+
 class Scope:
     """One user, the database, and the limits that are settings."""
 
-    def __init__(self, db: Database, user_id: str, settings: Settings) -> None:
+    def __init__(
+        self, db: Database, user_id: str, settings: Settings, wrote: Wrote = lambda user_id, tokens: None
+    ) -> None:
         self._db = db
         self._user = user_id
         self._settings = settings
+        self._wrote = wrote
 
     @property
     def user_id(self) -> str:
@@ -62,7 +69,7 @@ def _id(number: int) -> str:
 
 @contextmanager
 def users_table() -> Generator[None]:
-    """Around what makes a conversation: says so where the user is not in the linked users table."""
+    """Around what makes a conversation or a token: says so where the linked users table lacks the user."""
     try:
         yield
     except asyncpg.IntegrityConstraintViolationError as error:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from recollect.db.activity import Counts, PoolUse
 from recollect.db.connect import connect
 from recollect.db.database import Database
+from recollect.db.inspect import check_ready
 from recollect.history.history import History
 from recollect.history.incoming import check_text
+from recollect.history.scope import Wrote
 from recollect.settings import Settings
 
 
@@ -20,13 +23,16 @@ class Recollect:
         conversation = await history.create(title="Trip to Porto")
     """
 
-    def __init__(self, db: Database, settings: Settings) -> None:
+    def __init__(self, db: Database, settings: Settings, wrote: Wrote = lambda user_id, tokens: None) -> None:
         self._db = db
         self._settings = settings
+        self._wrote = wrote
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, settings: Settings | None = None) -> AsyncGenerator[Recollect]:
+    async def open(
+        cls, settings: Settings | None = None, *, wrote: Wrote = lambda user_id, tokens: None
+    ) -> AsyncGenerator[Recollect]:
         """Open the store, and close it when the block ends.
 
         Without a database URL this starts or joins the embedded PostgreSQL and migrates it. A
@@ -34,16 +40,40 @@ class Recollect:
         the command.
 
         settings:  default: from the environment and the configuration file.
+        wrote:     told the user and the estimated tokens of each append that landed.
 
         Raises: NotReady, Unavailable, InvalidArgument (a malformed URL).
         """
         chosen = settings or Settings()
         async with connect(chosen) as db:
-            yield cls(db, chosen)
+            yield cls(db, chosen, wrote)
+
+    @property
+    def database(self) -> Database:
+        """The database beneath, for what is nobody's history, such as tokens."""
+        return self._db
 
     def for_user(self, user_id: str) -> History:
         """The history of one user. The id is yours: any text of 1 to 255 characters.
 
         Raises: InvalidArgument.
         """
-        return History(self._db, check_text("user_id", user_id, 255), self._settings)
+        return History(self._db, check_text("user_id", user_id, 255), self._settings, self._wrote)
+
+    async def check_ready(self) -> None:
+        """Ask the database whether it still is what this code needs: reached, migrated, and with its
+        users kept apart. One round trip.
+
+        Raises: NotReady, Unavailable.
+        """
+        async with self._db.system() as connection:
+            await check_ready(connection)
+
+    @property
+    def counts(self) -> Counts:
+        """What this store did since it was opened, as numbers."""
+        return self._db.counts
+
+    def pool_use(self) -> PoolUse:
+        """How many connections there are right now, and how many callers wait for one."""
+        return self._db.pool_use()

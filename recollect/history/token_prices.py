@@ -8,14 +8,19 @@ one pass over the text. What a pair cannot tell needs passes of its own (`_shape
 so little is counted that way, and nothing of a script that does not occur.
 
 The tables from `PAIRS` to `CHARACTERS` name what is counted; `calibration` finds the weight of each
-name. docs/decisions/history-token-estimate.md tells what else was tried.
+name. docs/decisions/history-token-estimate.md tells what else was tried. Below, `slim` is a text of
+which each character has been cut to its first byte in UTF-8, so that a byte is a character.
 """
 
 from __future__ import annotations
 
-_LOWER = ("ai", "eou", "c", "hf", "y", "dgtw", "kz", "bjlmnpqrsvx")
-"""Letters that mean about the same to the number of tokens, found by trial."""
+import math
 
+_LOWER = ("ai", "eou", "c", "hf", "y", "dgtw", "kz", "bjlmnpqrsvx")
+"""Letters in groups, so that there are few enough classes. `calibration` says what each group costs; which
+letters belong together was found by trial."""
+
+# All but those that are white space.
 _CONTROL = "".join(map(chr, [*range(9), *range(14, 28), 127]))
 
 _CLASSES: dict[str, str] = {
@@ -29,8 +34,8 @@ _CLASSES: dict[str, str] = {
     "é": "",  # all that is not ASCII
     **{group[0]: group for group in _LOWER},
 }
-"""The classes by their signs, with their characters. A class's place here is its number, so there are
-at most 16. The first class is also what a text's first character follows."""
+"""The classes with their characters. Each has a sign by which the tables below name it, and its place here
+is its number. The first is also what stands before a text's first character."""
 
 _NUMBER = {sign: number for number, sign in enumerate(_CLASSES)}
 _ANY = "".join(_CLASSES)
@@ -38,10 +43,10 @@ _LOWERCASE = "".join(group[0] for group in _LOWER)
 _LETTERS = f"{_LOWERCASE}Aé"
 _DIGITS = "09"
 _SIGNS = "._"
-_BREAKS = f"/ {_SIGNS}{_DIGITS}"
+_BREAKS = f"/ {_SIGNS}{_DIGITS}"  # all but letters
 
 GROUPS = {**{group: group[0] for group in _LOWER}, "capital": "A"}
-"""The groups of letters by name, with their classes."""
+"""The groups of letters: name -> class."""
 
 PAIRS: dict[str, tuple[str, str]] = {
     # o200k cuts numbers into groups of at most three digits.
@@ -59,10 +64,13 @@ PAIRS: dict[str, tuple[str, str]] = {
     # underscore less often, since fewer words are known with one.
     "sign_with_word": (_SIGNS, _LETTERS),
     "snake": ("_", _LETTERS),
-    "words": (_BREAKS, _LETTERS),
+    # Beyond ASCII these are words too, but also emoji, and the sentences of Chinese.
+    "words": (_BREAKS, f"{_LOWERCASE}A"),
+    "words_beyond_ascii": (_BREAKS, "é"),
     # camelCase is cut, where words that begin with a capital are whole.
     "hump": (_LOWERCASE, "A"),
     "capitalised": ("A", _LOWERCASE),
+    # Letters before a digit are often no word.
     "digit_after_letter": (_LETTERS, _DIGITS),
     # Into how many tokens words are cut: by rare letters, and by what words start with, end in and
     # double, which tells the languages apart that o200k knows more or less well.
@@ -71,18 +79,19 @@ PAIRS: dict[str, tuple[str, str]] = {
     **{f"{name}_first": (_BREAKS, sign) for name, sign in GROUPS.items()},
     **{f"{name}_last": (sign, _BREAKS) for name, sign in GROUPS.items()},
 }
-"""Pairs of neighbours: name -> (classes, classes of the character after it)."""
+"""Pairs of neighbours: name -> (classes of the first, classes of the second)."""
 
 SHAPES = ("sign_apart", "wide_blank", "endless_word")
-"""What takes more than two neighbours to see; `_shapes` counts them."""
+"""What takes more than two neighbours to see; `_shapes` counts it."""
 
 SCRIPTS: dict[str, tuple[int, int]] = {
     "accents": (0xC3, 0xC3),
     "latin_extended": (0xC4, 0xC5),
     "cyrillic": (0xD0, 0xD1),
+    "symbols": (0xE2, 0xE2),
     "han": (0xE4, 0xE9),
     "kana": (0xE3, 0xE3),
-    "symbols": (0xE2, 0xE2),
+    "private_to_halfwidth": (0xEE, 0xEF),
     "arabic": (0xD8, 0xD9),
     "arabic_extended": (0xDA, 0xDB),
     "indic": (0xE0, 0xE0),
@@ -95,10 +104,9 @@ SCRIPTS: dict[str, tuple[int, int]] = {
     "cyrillic_other": (0xD2, 0xD5),
     "syriac_to_nko": (0xDC, 0xDF),
     "georgian_to_khmer": (0xE1, 0xE1),
-    "private_to_halfwidth": (0xEE, 0xEF),
 }
-"""All characters beyond ASCII, by their first byte in UTF-8: name -> (lowest, highest). What is frequent
-comes first, since the search ends with the last character found."""
+"""All characters beyond ASCII by their first byte in UTF-8: name -> (lowest, highest). Frequent ones come
+first, since `_weigh_scripts` ends when it has found all of a text's."""
 
 PARTS: dict[str, tuple[bytes, ...]] = {
     "thai": (b"\xe0\xb8", b"\xe0\xb9"),
@@ -115,28 +123,29 @@ CHARACTERS: dict[str, str] = {
 """Characters that tell a language which o200k knows less well than others in its script."""
 
 NAMES = (*PAIRS, *SHAPES, *SCRIPTS, *PARTS, *CHARACTERS, "kanji")
-"""All that is counted. kanji: Chinese characters among kana are Japanese, which o200k knows less well."""
+"""All counts. kanji: Chinese characters among kana are Japanese, which o200k knows less well."""
 
-# Tokens per count, found by `python -m calibration --write`; do not edit by hand.
+# Tokens per count, found by `python -m calibration --write`; do not edit by hand, but to give a new name
+# any weight to start from.
 # fmt: off
 WEIGHTS: dict[str, float] = {
-    "digit_groups": 1.05, "lone_blank": 1.01, "line_end": 1.186, "line_ends": 0.06, "blanks": 0.01,
-    "sign_runs": 1.012, "signs": 0.12, "sign_with_word": -0.813, "snake": 0.188, "words": 0.332,
-    "hump": 1.473, "capitalised": -0.464, "digit_after_letter": 0.4, "ai": 0.0, "eou": 0.0, "c": 0.0,
-    "hf": 0.703, "y": 0.0, "dgtw": 0.223, "kz": 1.0, "bjlmnpqrsvx": 0.0, "capital": 0.3,
-    "ai_twice": 0.507, "eou_twice": 0.059, "c_twice": 0.181, "hf_twice": 0.45, "y_twice": 0.048,
-    "dgtw_twice": 0.995, "kz_twice": 0.063, "bjlmnpqrsvx_twice": 0.373, "capital_twice": -0.28,
-    "ai_first": -0.114, "eou_first": 0.214, "c_first": -0.29, "hf_first": -0.404, "y_first": -0.332,
-    "dgtw_first": 0.152, "kz_first": 0.198, "bjlmnpqrsvx_first": 0.542, "capital_first": 0.3,
-    "ai_last": 0.817, "eou_last": 0.169, "c_last": -0.396, "hf_last": -0.272, "y_last": -0.572,
-    "dgtw_last": -0.203, "kz_last": -0.518, "bjlmnpqrsvx_last": 0.096, "capital_last": 0.46,
-    "sign_apart": 0.643, "wide_blank": 0.668, "endless_word": 5.0, "accents": 0.804,
-    "latin_extended": 0.925, "cyrillic": 0.238, "han": 0.792, "kana": 0.45, "symbols": 1.169,
-    "arabic": 0.295, "arabic_extended": 0.379, "indic": 0.29, "hangul": 0.673, "greek": 0.343,
-    "hebrew": 0.354, "beyond_bmp": 1.954, "latin_1_signs": 0.5, "latin_other": 0.585,
-    "cyrillic_other": 0.5, "syriac_to_nko": 0.8, "georgian_to_khmer": 0.8, "private_to_halfwidth": 1.2,
-    "thai": 0.099, "vietnamese": -1.126, "cjk_punctuation": 1.2, "newer_emoji": 0.387, "ukrainian": 1.2,
-    "traditional": 1.2, "kanji": 0.385,
+    "digit_groups": 1.05, "lone_blank": 1.054, "line_end": 1.2, "line_ends": 0.06, "blanks": 0.01,
+    "sign_runs": 0.998, "signs": 0.11, "sign_with_word": -0.939, "snake": 0.418, "words": 0.7,
+    "words_beyond_ascii": 0.326, "hump": 1.6, "capitalised": -0.546, "digit_after_letter": 0.25,
+    "ai": 0.0, "eou": 0.0, "c": 0.0, "hf": 0.542, "y": 0.0, "dgtw": 0.102, "kz": 1.0,
+    "bjlmnpqrsvx": 0.0, "capital": 0.3, "ai_twice": 0.542, "eou_twice": -0.086, "c_twice": 0.172,
+    "hf_twice": 0.569, "y_twice": 0.059, "dgtw_twice": 1.302, "kz_twice": 0.097,
+    "bjlmnpqrsvx_twice": 0.398, "capital_twice": -0.28, "ai_first": -0.2, "eou_first": 0.014,
+    "c_first": -0.2, "hf_first": -0.2, "y_first": -0.2, "dgtw_first": -0.028, "kz_first": 0.141,
+    "bjlmnpqrsvx_first": 0.296, "capital_first": 0.275, "ai_last": 0.641, "eou_last": 0.024,
+    "c_last": -0.2, "hf_last": -0.2, "y_last": -0.2, "dgtw_last": -0.2, "kz_last": -0.2,
+    "bjlmnpqrsvx_last": -0.045, "capital_last": 0.125, "sign_apart": 0.753, "wide_blank": 0.606,
+    "endless_word": 5.0, "accents": 0.816, "latin_extended": 0.823, "cyrillic": 0.24, "symbols": 1.2,
+    "han": 0.792, "kana": 0.45, "private_to_halfwidth": 1.2, "arabic": 0.297, "arabic_extended": 0.374,
+    "indic": 0.292, "hangul": 0.676, "greek": 0.344, "hebrew": 0.356, "beyond_bmp": 1.99,
+    "latin_1_signs": 0.5, "latin_other": 0.5, "cyrillic_other": 0.5, "syriac_to_nko": 0.8,
+    "georgian_to_khmer": 0.8, "thai": 0.097, "vietnamese": -1.2, "cjk_punctuation": 1.2,
+    "newer_emoji": 0.154, "ukrainian": 1.2, "traditional": 1.2, "kanji": 0.385,
 }
 # fmt: on
 
@@ -151,24 +160,24 @@ def _signs() -> list[str]:
 
 
 def _of_pair(before: str, after: str) -> list[int]:
-    """The bytes that `_pairs` has for these classes before those."""
+    """The bytes that `_pairs` makes of these classes before those."""
     return [_NUMBER[one] << 4 | _NUMBER[next_one] for one in before for next_one in after]
 
 
-def _pair_prices() -> tuple[bytes, float, float]:
-    """The table that `bytes.translate` turns pairs into prices with. A byte holds no price, so it holds
-    how many steps a price is above the lowest one. Returns the table, the lowest price (below zero),
-    and the step, both in tokens."""
+def _pair_prices() -> tuple[bytes, int, float]:
+    """The table that `bytes.translate` turns pairs into their prices with, in steps of 255 from the lowest
+    price to the highest; the byte for a price of zero, since some are below; and the step in tokens."""
     prices = [0.0] * 256
     for name, (before, after) in PAIRS.items():
         for pair in _of_pair(before, after):
             prices[pair] += WEIGHTS[name]
-    lowest = min(prices)
-    step = (max(prices) - lowest) / 255
-    return bytes(round((price - lowest) / step) for price in prices), lowest, step
+    step = (max(prices) - min(prices)) / 254  # one less, so that zero, the most frequent price, is exact
+    zero = math.ceil(-min(prices) / step)
+    return bytes(zero + round(price / step) for price in prices), zero, step
 
 
-# Tables for `bytes.translate`, of bytes that a character can start with.
+# Tables for `bytes.translate` of a `slim` text: to the numbers of the classes, and to simpler pictures in
+# which one pattern stands for many. Signs are ".", letters "L", all else is "x".
 _CLASS = bytes(_NUMBER[sign] for sign in _signs())
 _SHAPE = bytes(
     ord("L" if sign in _LETTERS else "." if sign in _SIGNS else " " if sign == " " else "x")
@@ -176,7 +185,7 @@ _SHAPE = bytes(
 )
 _BLANK = bytes(ord(" " if byte == 32 else "x") for byte in range(256))
 _LATIN = bytes(shape if byte < 128 or 0xC3 <= byte <= 0xC5 else ord("x") for byte, shape in enumerate(_SHAPE))
-_PRICE, _LOWEST, _STEP = _pair_prices()
+_PRICE, _ZERO, _STEP = _pair_prices()
 
 _ASCII = bytes(range(128))
 _TAILS = bytes(range(0x80, 0xC0))  # in UTF-8, all bytes of a character but the first
@@ -192,8 +201,8 @@ _KANA, _HAN = SCRIPTS["kana"][0], bytes(range(SCRIPTS["han"][0], SCRIPTS["han"][
 def _pairs(slim: bytes) -> bytes:
     """A byte for each character: its class in the lower half, the class of the one before in the upper.
 
-    The classes of all characters are one large number; shifted by a character and a half, it is laid
-    over itself. Two or three digits have become one character before.
+    Two or three digits become one character first. Then all classes together are one large number,
+    which is laid over itself, shifted by a byte and a half.
     """
     classes = slim.translate(_CLASS)
     classes = classes.replace(_DIGIT * 3, _DIGITS_TOGETHER).replace(_DIGIT * 2, _DIGITS_TOGETHER)
@@ -202,8 +211,12 @@ def _pairs(slim: bytes) -> bytes:
 
 
 def _shapes(slim: bytes) -> tuple[int, int, int]:
-    """The counts of `SHAPES`: words whose sign is taken by a space or by other signs, runs of spaces, and
-    how often the letters of an alphabet go on as no word does."""
+    """The counts of `SHAPES`.
+
+    sign_apart: words whose sign does not go with them, since it goes with a space or another sign.
+    wide_blank: runs of spaces; all but the last are a token, or a few.
+    endless_word: how often the letters of an alphabet go on for longer than words do.
+    """
     shape = slim.translate(_SHAPE)
     letters = shape if slim.isascii() else slim.translate(_LATIN)
     return (
@@ -220,8 +233,7 @@ def weigh(text: str) -> float:
     pairs = _pairs(slim)
     signs_apart, wide_blanks, endless_words = _shapes(slim)
     tokens = (
-        _LOWEST * len(pairs)
-        + _STEP * sum(pairs.translate(_PRICE))
+        _STEP * (sum(pairs.translate(_PRICE)) - _ZERO * len(pairs))
         + WEIGHTS["sign_apart"] * signs_apart
         + WEIGHTS["wide_blank"] * wide_blanks
         + WEIGHTS["endless_word"] * endless_words
@@ -233,6 +245,7 @@ def _weigh_scripts(text: str, data: bytes, slim: bytes) -> float:
     """What the characters that are not ASCII cost beside their pairs."""
     tokens = 0.0
     left = starts = slim.translate(None, _ASCII)
+    # Each script is cut out; how much shorter the rest is says how many there were.
     for weight, script in _SCRIPT:
         rest = left.translate(None, script)
         tokens += weight * (len(left) - len(rest))
@@ -253,7 +266,7 @@ def _weigh_scripts(text: str, data: bytes, slim: bytes) -> float:
 
 
 def count(text: str) -> dict[str, int]:
-    """Every count in `text`, by `NAMES`. Slow; the calibration fits the weights to it."""
+    """Every count in `text`, by the names of `NAMES`; what the calibration fits the weights to. Slow."""
     data = text.encode("utf-8", "surrogatepass")
     slim = data.translate(None, _TAILS)
     pairs = _pairs(slim)

@@ -341,8 +341,8 @@ def _text(
         before = f" before={window.first_seq}" if window.first_seq else ""
         plural = "s" if window.outside > 1 else ""
         lines.append(
-            f"→ ({window.outside} message{plural} up to #{window.outside_upto} not shown; "
-            f"list_messages{before} shows them)"
+            f"→ ({window.outside} message{plural} up to #{window.outside_upto} not shown word for word; "
+            f"list_messages{before} has them)"
         )
     unanswered = {seq: calls for unit in units for seq, calls in unit.unanswered.items()}
     for message, rendered in zip(shown, text.render_each(shown), strict=True):

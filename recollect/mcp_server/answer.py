@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import re
 from datetime import datetime
-from typing import Any
 
 from mcp.types import CallToolResult, TextContent
 
+from recollect.models.as_json import JsonObject, compact_json, without_nulls
 from recollect.models.conversation import Conversation
-
-JsonObject = dict[str, Any]
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-def compact_json(value: object) -> str:
-    """JSON without blanks. Characters stand as they are, which costs a model a fraction of the tokens
-    of their escapes; only lone surrogates, which no transport carries, are escaped."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-
-
-def without_nulls(**fields: Any) -> JsonObject:
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 def acknowledge(fields: JsonObject) -> CallToolResult:

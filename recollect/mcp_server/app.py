@@ -5,12 +5,13 @@ One server speaks every protocol version. No tool takes a user id: `identity` sa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any
 
 from mcp.server import CacheHint
-from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
+from mcp.server.subscriptions import SubscriptionBus
 
 from recollect.mcp_server.backend import Backend, History
 from recollect.mcp_server.instructions import INSTRUCTIONS
@@ -25,10 +26,18 @@ _SAME_FOR_ALL = CacheHint(ttl_ms=ONE_HOUR_MS, scope="public")
 _OF_ONE_USER = CacheHint(ttl_ms=0, scope="private")
 
 
-def create_server(backend: Backend, *, identity: Callable[[], str]) -> RecollectServer:
+def create_server(
+    backend: Backend,
+    *,
+    identity: Callable[[], str],
+    middleware: Sequence[ServerMiddleware[Any]] = (),
+    subscriptions: SubscriptionBus | None = None,
+) -> RecollectServer:
     """A server over the store of `backend`.
 
-    identity:  gives the user of the present request; called once for each.
+    identity:    gives the user of the present request; called once for each.
+    middleware:  what each request passes first, such as a look at what its token allows.
+    subscriptions:  tells clients of changes. None: of those that a tool tells itself.
 
     More tools and resources may be added to what comes back; the transports serve it.
     """
@@ -58,7 +67,8 @@ def create_server(backend: Backend, *, identity: Callable[[], str]) -> Recollect
             "resources/list": _OF_ONE_USER,
             "resources/read": _OF_ONE_USER,
         },
-        middleware=[warm_up],
+        middleware=[*middleware, warm_up],
+        subscriptions=subscriptions,
     )
     add_resources(server, reach)
     add_prompts(server, reach)

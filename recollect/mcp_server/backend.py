@@ -13,9 +13,11 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
+from recollect.models.errors import RecollectError
 from recollect.settings import Settings
 
 if TYPE_CHECKING:
+    from recollect.db.database import Database
     from recollect.history.history import History
     from recollect.history.store import Recollect
 else:
@@ -66,12 +68,24 @@ class LazyBackend:
         self._task: asyncio.Task[None] | None = None
 
     async def history(self, user_id: str) -> History:
+        return (await self.store()).for_user(user_id)
+
+    async def store(self) -> Recollect:
+        """The store itself. Raises: RecollectError when it cannot be opened."""
         if not self._ready.done():
             task = self._start(0)
             await asyncio.wait((self._ready, task), return_when=asyncio.FIRST_COMPLETED)
             if not self._ready.done():
                 task.result()  # raises what the opening raised
-        return self._ready.result().for_user(user_id)
+        return self._ready.result()
+
+    async def database(self) -> Database:
+        """The database of the store. Raises: RecollectError when it cannot be opened."""
+        return (await self.store()).database
+
+    def opened(self) -> Recollect | None:
+        """The store if it is open already."""
+        return self._ready.result() if self._ready.done() and not self._ready.cancelled() else None
 
     def warm(self) -> None:
         self._start(WARM_UP_DELAY)
@@ -100,13 +114,20 @@ class LazyBackend:
 
 def _log_failure(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
-        logger.warning("the store could not be opened: %s: %s", type(error).__name__, error)
+        # The text of any other error may hold an address.
+        told = str(error) if isinstance(error, RecollectError) else "see `recollect doctor`"
+        logger.warning("the store could not be opened: %s: %s", type(error).__name__, told)
 
 
 @asynccontextmanager
-async def lazy_backend(settings: Settings) -> AsyncGenerator[LazyBackend]:
-    """A backend over the store of `settings`, closed when the block ends."""
-    backend = LazyBackend(lambda: _open(settings))
+async def lazy_backend(
+    settings: Settings, *, wrote: Callable[[str, int], None] = lambda user_id, tokens: None
+) -> AsyncGenerator[LazyBackend]:
+    """A backend over the store of `settings`, closed when the block ends.
+
+    wrote:  told the user and the estimated tokens of each append.
+    """
+    backend = LazyBackend(lambda: _open(settings, wrote))
     try:
         yield backend
     finally:
@@ -114,10 +135,10 @@ async def lazy_backend(settings: Settings) -> AsyncGenerator[LazyBackend]:
 
 
 @asynccontextmanager
-async def _open(settings: Settings) -> AsyncGenerator[Recollect]:
+async def _open(settings: Settings, wrote: Callable[[str, int], None]) -> AsyncGenerator[Recollect]:
     # Loading the drivers takes a good part of a second: in a thread, requests go on meanwhile.
     store_type = await asyncio.to_thread(_load)
-    async with store_type.open(settings) as store:
+    async with store_type.open(settings, wrote=wrote) as store:
         yield store
 
 

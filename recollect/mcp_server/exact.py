@@ -7,33 +7,16 @@ only the slices of `read_message` are pieces of one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from recollect.history.tokens import estimate
-from recollect.mcp_server.answer import compact_json, without_nulls
 from recollect.mcp_server.render import MAX_CHARS, MAX_TOKENS, more
+from recollect.models.as_json import compact_json, message_fields, window_fields, without_nulls
 from recollect.models.message import ContextWindow, Message, MessagePage, Turn
-
-
-def fields_of(message: Message) -> dict[str, Any]:
-    """A message as `append_messages` takes it, and what the log knows about it."""
-    return without_nulls(
-        seq=message.seq,
-        parent_seq=None if message.parent_seq == message.seq - 1 else message.parent_seq,
-        role=message.role,
-        author=message.author,
-        content=message.content,
-        metadata=message.metadata or None,
-        key=message.key,
-        token_count=message.token_count,
-        created_at=message.created_at.isoformat(),
-        occurred_at=None if message.occurred_at is None else message.occurred_at.isoformat(),
-    )
 
 
 def message(message: Message) -> str:
     """One message as JSON; one that no page can hold is named by its size."""
-    whole = compact_json(fields_of(message))
+    whole = compact_json(message_fields(message))
     if len(whole) <= MAX_CHARS and estimate(whole) <= MAX_TOKENS:
         return whole
     return compact_json(
@@ -61,7 +44,7 @@ def page(page: MessagePage, shown: Mapping[int, str]) -> str:
 def slice_of(message: Message, offset: int, limit: int, max_tokens: int | None) -> str:
     """A slice of a message's JSON, of at most so many tokens. A message that fits is its JSON; a longer
     one comes in an object {slice, offset, total_chars, next_offset?}, whose slices, joined, are the JSON."""
-    whole = compact_json(fields_of(message))
+    whole = compact_json(message_fields(message))
     piece = whole[offset : offset + limit]
     if len(piece) == len(whole) and (max_tokens is None or estimate(whole) <= max_tokens):
         return whole
@@ -80,41 +63,19 @@ def slice_of(message: Message, offset: int, limit: int, max_tokens: int | None) 
 
 
 def window(window: ContextWindow) -> str:
-    """What changes with every turn comes after the messages, so that prompt caches stay warm."""
-    return compact_json(_window_fields(window))
+    """A context in a provider's format."""
+    return compact_json(window_fields(window))
 
 
 def turn(turn: Turn) -> str:
     """The window, and what the call stored."""
     appended = turn.appended
     return compact_json(
-        _window_fields(turn.context)
+        window_fields(turn.context)
         | without_nulls(
             stored=[appended.first_seq, appended.last_seq],
             created=turn.created or None,
             replayed=appended.replayed or None,
             added=turn.added,
         )
-    )
-
-
-def _window_fields(window: ContextWindow) -> dict[str, Any]:
-    return without_nulls(
-        messages=window.messages,
-        system=window.system,
-        conversation_id=window.conversation_id,
-        head=window.head,
-        current_head=window.current_head if window.current_head != window.head else None,
-        tokens=window.tokens,
-        first_seq=window.first_seq,
-        last_seq=window.last_seq,
-        omitted=window.omitted,
-        outside=window.outside or None,
-        outside_upto=window.outside_upto or None,
-        tokens_outside=window.tokens_outside or None,
-        summary_upto=window.summary_upto or None,
-        trashed=window.trashed or None,
-        repairs=window.repairs or None,
-        lost=window.lost or None,
-        receipt=window.receipt,
     )

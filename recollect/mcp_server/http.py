@@ -1,132 +1,117 @@
-"""MCP over HTTP: Streamable HTTP at /mcp, and the older SSE transport at /sse, in one application.
-
-There are no tokens yet, so whoever can connect is the one user: only loopback addresses are
-served, and requests that a web page sent (a foreign Origin, or a Host that a name server made up)
-are refused.
-"""
+"""MCP over HTTP: Streamable HTTP at /mcp, and the older SSE transport at /sse, in one application."""
 
 from __future__ import annotations
 
-import ipaddress
-import signal
-import socket
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-import anyio
-import uvicorn
 from mcp.server.sse import SseServerTransport
-from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
+from mcp.server.streamable_http_manager import StreamableHTTPASGIApp
+from mcp.server.transport_security import TransportSecuritySettings
+from mcp.types import jsonrpc_message_adapter
+from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.routing import Mount, Route
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
+from starlette.responses import PlainTextResponse
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from recollect.mcp_server.app import create_server
-from recollect.mcp_server.backend import lazy_backend
-from recollect.mcp_server.ending import Ending
+from recollect.identity.authenticator import Authenticator
+from recollect.identity.limits import Limits
+from recollect.mcp_server.address import MCP_PATH, SSE_PATH, Address
+from recollect.mcp_server.bearer import Bearer
+from recollect.mcp_server.body import TooLarge, read_again, read_body
+from recollect.mcp_server.challenge import too_large
+from recollect.mcp_server.guard import Guard
+from recollect.mcp_server.metadata import metadata_routes
+from recollect.mcp_server.quiet import Quiet
 from recollect.mcp_server.server import RecollectServer
-from recollect.models.errors import InvalidArgument, NotReady
-from recollect.settings import Settings
 
 MAX_BODY = 64 * 1024 * 1024
 """Largest request in bytes: a message of 10 MB of which every character is escaped, and its frame."""
 
-PATIENCE = 4.0
-"""Seconds after which a server that was told to end is gone, whatever hangs."""
+MESSAGES_PATH = "/messages/"
 
-_GRACE = 2
-"""Seconds that requests under way get to finish."""
+# What a page of an allowed origin may read besides the body.
+_EXPOSED = ("WWW-Authenticate", "Retry-After", "ETag", "Location", "Mcp-Session-Id")
+
+# The Guard checks these for every route, so that the transports need not.
+_UNCHECKED = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Who may come in, and how often.
+
+    authenticator:  tells callers by their tokens.
+    authorization_servers:  who gives out tokens, for clients that have none.
+    """
+
+    authenticator: Authenticator
+    limits: Limits
+    authorization_servers: Sequence[str] = ()
 
 
 def create_http_app(
     server: RecollectServer,
+    address: Address,
     *,
-    host: str,
-    port: int,
+    door: Door | None = None,
+    beside: Sequence[BaseRoute] = (),
     stateless: bool = True,
     json_response: bool = True,
 ) -> Starlette:
-    """An ASGI application that serves `server` at /mcp and /sse, for clients on this machine.
+    """An ASGI application that serves `server` at /mcp and /sse.
 
-    host, port:     where it will listen; requests for other hosts or from other origins are refused.
+    address:        how clients call it; requests for other hosts or from other origins are refused.
+    door:           who may come in; None: everybody who can connect is the one user.
+    beside:         more routes, which check tokens themselves.
     stateless:      keep nothing between the requests of older clients either.
     json_response:  answer with plain JSON. False: with a stream, for tools that report progress
                     or ask the client something.
     """
-    names = dict.fromkeys(("127.0.0.1", "localhost", "[::1]", f"[{host}]" if ":" in host else host))
-    authorities = [f"{name}:{port}" for name in names] + (list(names) if port == 80 else [])
-    security = TransportSecuritySettings(
-        enable_dns_rebinding_protection=True,
-        allowed_hosts=authorities,
-        allowed_origins=[f"http://{authority}" for authority in authorities],
-    )
-    streamable = server.streamable_http_app(
-        streamable_http_path="/mcp",
+
+    def protected(app: ASGIApp, path: str) -> ASGIApp:
+        if door is None:
+            return app
+        metadata_url = address.metadata_url(path)
+        return Bearer(app, door.authenticator, door.limits, metadata_url=metadata_url, max_body=MAX_BODY)
+
+    server.streamable_http_app(
         stateless_http=stateless,
         json_response=json_response,
-        transport_security=security,
+        transport_security=_UNCHECKED,
         max_request_body_size=MAX_BODY,
     )
-    sse = SseServerTransport("/messages/", security_settings=security, max_request_body_size=MAX_BODY)
+    streamable = Quiet(StreamableHTTPASGIApp(server.session_manager))
+    sse = SseServerTransport(MESSAGES_PATH, _UNCHECKED, MAX_BODY)
     return Starlette(
         routes=[
-            *streamable.routes,
-            Route("/sse", endpoint=SseEndpoint(server, sse), methods=["GET"]),
-            Mount("/messages/", app=sse.handle_post_message),
+            Route(MCP_PATH, endpoint=protected(streamable, MCP_PATH)),
+            Route(SSE_PATH, endpoint=protected(SseStream(server, sse), SSE_PATH), methods=["GET"]),
+            Mount(MESSAGES_PATH, app=protected(SseMessages(sse), SSE_PATH)),
+            *([] if door is None else metadata_routes(address, door.authorization_servers)),
+            *beside,
         ],
-        # The SDK's SSE transport refuses too, but with an exception that fills the log.
-        middleware=[Middleware(Guard, security=security)],
+        middleware=[
+            Middleware(Guard, address=address),
+            Middleware(
+                CORSMiddleware,
+                allow_origins=sorted(address.origins),
+                allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+                allow_headers=["*"],
+                expose_headers=_EXPOSED,
+                max_age=3600,
+            ),
+        ],
         # The lifespan of an application inside another never runs: this is streamable's.
         lifespan=lambda _app: server.session_manager.run(),
     )
 
 
-async def serve(settings: Settings, host: str, port: int, listening: Callable[[str], None]) -> int:
-    """Serve until a signal; gives the exit code.
-
-    port:       0 lets the system choose.
-    listening:  called with the server's address, such as `http://127.0.0.1:8765`, once it accepts.
-
-    Raises: InvalidArgument for a host that is not this machine's loopback, NotReady for a port
-    that is taken.
-    """
-    ending = Ending(PATIENCE)
-    ending.watch_signals()
-    with _bound(host, port) as bound:
-        actual_port: int = bound.getsockname()[1]
-        async with lazy_backend(settings) as backend:
-            server = create_server(backend, identity=lambda: settings.user_id)
-            app = create_http_app(server, host=host, port=actual_port)
-            http = _Server(
-                uvicorn.Config(
-                    app,
-                    log_config=None,
-                    access_log=False,
-                    ws="none",
-                    proxy_headers=False,
-                    server_header=False,
-                    lifespan="on",
-                    timeout_graceful_shutdown=_GRACE,
-                )
-            )
-
-            async def accept() -> None:
-                await http.serve([bound])
-                ending.begin()
-
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(accept)
-                backend.warm()
-                listening(f"http://{f'[{host}]' if ':' in host else host}:{actual_port}")
-                await ending.wait()
-                # As uvicorn's own handler: SSE streams, which have no end, are told through it too.
-                http.handle_exit(signal.SIGTERM, None)
-    return ending.code
-
-
-class SseEndpoint:
+class SseStream:
     """The stream of an older client. The SDK's own endpoint answers a second time when it ends."""
 
     def __init__(self, server: RecollectServer, transport: SseServerTransport) -> None:
@@ -138,48 +123,25 @@ class SseEndpoint:
             await self._server.serve_streams(read, write)
 
 
-class Guard:
-    """Refuses what a web page may have sent, whatever the route: 421 for the Host, 403 for the Origin."""
+class SseMessages:
+    """What an older client sends. The SDK writes a message that it cannot read into the log, with
+    all that it says; here it is refused before."""
 
-    def __init__(self, app: ASGIApp, security: TransportSecuritySettings) -> None:
-        self._app = app
-        self._check = TransportSecurityMiddleware(security)
+    def __init__(self, transport: SseServerTransport) -> None:
+        self._transport = transport
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = await self._check.validate_request(Request(scope)) if scope["type"] == "http" else None
-        await (refusal or self._app)(scope, receive, send)
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers, which raise the signal again after a clean end."""
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        yield
-
-
-@contextmanager
-def _bound(host: str, port: int) -> Generator[socket.socket]:
-    if not _is_loopback(host):
-        raise InvalidArgument(
-            "host",
-            "must be of this machine alone (127.0.0.1, ::1 or localhost): there are no tokens yet, so "
-            "everybody who could connect would see and change every conversation",
-        )
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        bound = socket.create_server((host, port), family=family, backlog=1024)
-    except OSError as error:
-        raise NotReady(
-            f"port {port} on {host} cannot be used ({error.strerror}); choose another one with --port or "
-            "RECOLLECT_PORT, or end the program that uses it"
-        ) from error
-    with bound:
-        yield bound
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        if scope["method"] == "POST":
+            try:
+                body = await read_body(receive, MAX_BODY)
+                jsonrpc_message_adapter.validate_json(body, by_name=False)
+            except ClientDisconnect:
+                return
+            except TooLarge:
+                await too_large(MAX_BODY)(scope, receive, send)
+                return
+            except ValidationError:
+                await PlainTextResponse("The request is no JSON-RPC message.\n", 400)(scope, receive, send)
+                return
+            receive = read_again(body, receive)
+        await self._transport.handle_post_message(scope, receive, send)

@@ -34,6 +34,6 @@ def add_prompts(server: RecollectServer, reach: Reach) -> None:
             raise MCPError(code=INVALID_PARAMS, message=explain(error)) from error
         return (
             f"Let us go on with the Recollect conversation {render.attribute(conversation_id)}. "
-            "From here on, store what we say with append_message and append_messages.\n\n"
+            "From here on, store what we say with open_turn and append_messages.\n\n"
             f"{render.window(window)}"
         )

@@ -73,14 +73,14 @@ def block(message: Message, cut_at: int) -> str:
     """One message, its words cut after `cut_at` characters or what fits a page; its calls, and which
     call it answers, stay."""
     words: str | None = None
-    if len(message.text) > cut_at or estimate(message.text[:cut_at]) > MAX_TOKENS // 2:
+    if len(message.text) > cut_at or _exceeds(message.text[:cut_at], MAX_TOKENS // 2):
         kept = _fitting(message.text[:cut_at])
         words = f"{kept}… (cut; read_message seq={message.seq} offset={len(kept)} has more)"
     elif message.parts_left_behind:
         words = message.text
     rendered = text.render_message(message, words)
     limit = 4 * cut_at
-    if len(rendered) > limit or estimate(rendered) > MAX_TOKENS:
+    if len(rendered) > limit or _exceeds(rendered, MAX_TOKENS):
         rest = f"→ (cut; read_message seq={message.seq} format=json has all of it)"
         return f"{_fitting(rendered[:limit])}…\n{rest}"
     if message.parts_left_behind:
@@ -136,10 +136,12 @@ def _about(window: ContextWindow) -> list[str]:
     if window.outside:
         lines.append("search_messages finds what is not shown.")
     if window.tokens_outside >= max(1, window.tokens // 2):
+        # What is out of view is never asked to be read: it may be a million tokens.
+        above = "the summary above and of " if window.summary_upto else ""
         lines.append(
-            f"Up to #{window.outside_upto}, about {window.tokens_outside} tokens are neither shown nor in a "
-            f"summary. Read them with list_messages, then save_summary(upto_seq={window.outside_upto}, "
-            "content=…) keeps what matters in view."
+            f"About {window.tokens_outside} tokens before #{window.first_seq} are in no summary, and what is "
+            f"shown will leave the view too: save_summary(upto_seq={window.last_seq}, content=…) with what "
+            f"matters of {above}what you see keeps it."
         )
     return lines
 
@@ -194,6 +196,15 @@ def added(error: HeadMoved) -> str:
 def attribute(value: str) -> str:
     """A string that stands on our own lines and can end neither the line nor the tag."""
     return text.in_line(value).replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _exceeds(words: str, max_tokens: int) -> bool:
+    """Whether a text takes more tokens; short ones, nearly all, are not counted to know it does not."""
+    return len(words) * _MOST_TOKENS_A_CHAR > max_tokens and estimate(words) > max_tokens
+
+
+_MOST_TOKENS_A_CHAR = 4
+"""No character of o200k takes more: it is at most four bytes."""
 
 
 def _fitting(words: str, max_tokens: int = MAX_TOKENS // 2) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from mcp.server.mcpserver.exceptions import ResourceError
 from mcp.server.mcpserver.resources import ResourceSecurity
@@ -123,6 +123,12 @@ async def _ids(reach: Reach, typed: str) -> Completion:
 
 def uri_of(conversation_id: str) -> str:
     return f"{CONVERSATIONS}/{quote(conversation_id, safe='')}"
+
+
+def id_of(uri: str) -> str | None:
+    """The conversation that a URI of `uri_of` names; None for any other URI."""
+    start, separator, id = uri.partition(f"{CONVERSATIONS}/")
+    return unquote(id) if separator and not start else None
 
 
 def _resource(conversation: Conversation) -> Resource:

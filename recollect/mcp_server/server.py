@@ -1,5 +1,5 @@
 """The SDK's server with what its high-level class does not offer: pages of resources, a way to
-serve any pair of streams, and logging that stays ours."""
+serve any pair of streams, and logging and spans that stay ours."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from mcp.server import MCPServer
-from mcp.server.context import ServerRequestContext
+from mcp.server._otel import OpenTelemetryMiddleware
+from mcp.server.context import ServerMiddleware, ServerRequestContext
 from mcp.shared._stream_protocols import ReadStream, WriteStream
 from mcp.shared.message import SessionMessage
 from mcp.types import ListResourcesResult, PaginatedRequestParams
+
+from recollect.mcp_server.tracing import traced
 
 PageOfResources = Callable[[str | None], Awaitable[ListResourcesResult]]
 
@@ -23,6 +26,9 @@ class RecollectServer(MCPServer[Any]):
     def __init__(self, *args: Any, **options: Any) -> None:
         with _without_rich():
             super().__init__(*args, **options)
+        ours: list[ServerMiddleware[Any]] = [traced]
+        given = self._lowlevel_server.middleware
+        given[:] = ours + [one for one in given if not isinstance(one, OpenTelemetryMiddleware)]
 
     def page_resources(self, page: PageOfResources) -> None:
         """List what `page` gives for a cursor, after the resources registered here."""

@@ -2,6 +2,9 @@
 
     RecollectError
     ├── InvalidArgument        an argument is not acceptable; `argument` names it
+    ├── Unauthenticated        no token, or one that is not accepted
+    ├── Forbidden              the token does not allow this; `scopes` are those it takes
+    ├── TooManyRequests        the user's minute is used up; `retry_after` seconds
     ├── NotFound               no such thing for this user (another user's thing looks the same)
     ├── AlreadyExists          a conversation with this id exists
     ├── Conflict
@@ -18,6 +21,8 @@ a connection string, a token, a stack trace, or another user's data.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from recollect.models.message import Message
 
 
@@ -32,6 +37,32 @@ class InvalidArgument(RecollectError):
         super().__init__(f"{argument}: {problem}")
         self.argument = argument
         self.problem = problem
+
+
+class Unauthenticated(RecollectError):
+    """There is no token, or it is not accepted. The text says what is wrong with it, never what it is."""
+
+
+class Forbidden(RecollectError):
+    """The token is good and does not allow this. Nothing was changed.
+
+    scopes:  all that the operation needs, whether or not the token has some of them.
+    """
+
+    def __init__(self, scopes: Iterable[str]) -> None:
+        self.scopes = tuple(scopes)
+        super().__init__(f"the token does not allow this; it takes the scopes {' and '.join(self.scopes)}")
+
+
+class TooManyRequests(RecollectError):
+    """This user asked for more than fits into a minute. Nothing was changed.
+
+    retry_after:  seconds until the same request will be let in.
+    """
+
+    def __init__(self, what: str, retry_after: int) -> None:
+        super().__init__(f"{what} within a minute; try again in {retry_after} seconds")
+        self.retry_after = retry_after
 
 
 class NotFound(RecollectError):

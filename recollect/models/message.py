@@ -199,10 +199,11 @@ class ContextWindow:
 class Turn:
     """A turn that was opened: what the user said is stored, and this is what a model should see.
 
-    created:   the conversation was made for it.
+    created:   the conversation was made for it; also true for a retry of that call.
     appended:  the place of what was said; `replayed` for a retry.
-    added:     the first and the last of the messages on the path between the head that the caller
-               knew and what was said now; None when there is none.
+    added:     the range in which messages lie that the path got between the head that the caller
+               knew and what was said now; None when there is none. In a conversation with branches
+               it may hold messages of others too.
     """
 
     conversation_id: str

@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     JSON,
     Boolean,
     CheckConstraint,
@@ -138,6 +139,8 @@ class Message(Table, table=True):
                   NULL where the message is one plain text.
     key:          the caller's idempotency key, on the first message of its append; fingerprint
                   is a hash of that whole append.
+    kept_head:    on the first message of an append that branched off, where the conversation's head
+                  was and stayed; a retry of that append says so too.
     terms:        what people look for and no parser finds in `text`, see `recollect.models.terms`;
                   NULL for most. With a blank in front it is indexed beside the text, else instead.
     language:     the place in `recollect.models.terms.LANGUAGES`; NULL is English.
@@ -197,6 +200,7 @@ class Message(Table, table=True):
     fingerprint: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
     metadata_: Any | None = Field(default=None, sa_column=Column("metadata", JSON(none_as_null=True)))
     path_tokens: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
+    kept_head: int | None = Field(default=None, sa_column=Column(Integer))
     terms: str | None = Field(default=None, sa_column=Column(Text))
     language: int | None = Field(default=None, sa_column=Column(SmallInteger))
 
@@ -221,3 +225,31 @@ class Summary(Table, table=True):
     user_id: str = Field(sa_column=_name())
     conversation_id: str = Field(sa_column=_name())
     content: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class Access_Token(Table, table=True):  # SQLModel makes it the table's name, in lower case
+    """A personal access token. The token itself is stored nowhere; `hash` is its SHA-256.
+
+    The user is a part of the token, so that it is looked up among that user's rows alone
+    (docs/decisions/identity-access-tokens.md).
+    """
+
+    __table_args__ = (
+        PrimaryKeyConstraint("user_id", "hash"),
+        CheckConstraint("char_length(user_id) BETWEEN 1 AND 255", name="user_id"),
+        CheckConstraint("char_length(name) BETWEEN 1 AND 100", name="name"),
+        CheckConstraint("octet_length(hash) = 32", name="hash"),
+        CheckConstraint(
+            "cardinality(scopes) > 0 AND "
+            "scopes <@ ARRAY['history:read'::text, 'history:write'::text, 'history:erase'::text]",
+            name="scopes",
+        ),
+    )
+
+    created_at: datetime = Field(sa_column=_timestamp())
+    expires_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    last_used_at: datetime | None = Field(default=None, sa_column=_timestamp(nullable=True))
+    user_id: str = Field(sa_column=_name())
+    name: str = Field(sa_column=Column(Text, nullable=False))
+    hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    scopes: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))

@@ -39,6 +39,8 @@ def url(server: str) -> Generator[str]:
         "VALUES ('alice', 'c', 1, 0, 1, 'user', 'secret')",
         "INSERT INTO recollect.summary (user_id, conversation_id, upto_seq, token_count, content) "
         "VALUES ('alice', 'c', 1, 1, 'secret')",
+        "INSERT INTO recollect.access_token (user_id, name, hash, scopes, expires_at) "
+        "VALUES ('alice', 'laptop', sha256('secret'), ARRAY['history:read'], now())",
     )
     yield url
     run_sql(
@@ -102,7 +104,7 @@ def test_json_says_the_same(recollect: Recollect, url: str) -> None:
         ("REVOKE SELECT ON recollect.message FROM recollect_app", "isolation", "could not be tried"),
         *(
             (f"ALTER POLICY own_rows ON recollect.{table} USING (true)", "isolation", f"rows of {table}")
-            for table in ("conversation", "message", "summary")
+            for table in ("conversation", "message", "summary", "access_token")
         ),
         *(
             (
@@ -110,7 +112,7 @@ def test_json_says_the_same(recollect: Recollect, url: str) -> None:
                 "isolation",
                 f"write another's {table}",
             )
-            for table in ("conversation", "message", "summary")
+            for table in ("conversation", "message", "summary", "access_token")
         ),
     ],
 )

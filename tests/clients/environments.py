@@ -7,6 +7,7 @@ development environment brings for pyright; no other is needed.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
@@ -70,10 +71,17 @@ def made(kind: str, content: str, fill: Callable[[Path], None]) -> Path:
     an interrupted installation is never taken for a finished one."""
     root = Path(os.environ.get("XDG_CACHE_HOME") or environment.ROOT / ".cache") / "recollect-tests"
     folder = root / f"{kind}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+    root.mkdir(parents=True, exist_ok=True)
+    # Tests run in several processes: one makes the folder, the others wait for it.
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _filled(folder, kind, fill)
+
+
+def _filled(folder: Path, kind: str, fill: Callable[[Path], None]) -> Path:
     finished = folder / ".finished"
     if finished.exists():
         return folder
-    root.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     try:

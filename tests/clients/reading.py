@@ -9,6 +9,7 @@ from pathlib import Path
 from recollect.history.store import Recollect
 from recollect.mcp_server.strict_tool import DESTROYS
 from recollect.mcp_server.tools import DEFINITIONS
+from recollect.mcp_server.tools.parameters import MAX_TEXT_TOKENS
 from recollect.models.message import NewMessage
 from recollect.settings import Settings
 from tests.clients.claude_code import call
@@ -23,11 +24,11 @@ TITLE = '発注サービス → "PostgreSQL" 🚚'
 LONG = long_conversation()
 HUGE = "".join(f'{number:06} 東京 "quoted"\n' for number in range(12_000))
 PARAGRAPH = (
-    "We looked at the order service again today, and it seems that the nightly job is still slow because "
-    "nobody has moved it off the old machine. Tell me what you think we should do about it before Friday. "
+    "The committee on international development considered several recommendations about responsible "
+    "administration, environmental protection and fundamental transportation infrastructure. "
 )
-PROSE = [NewMessage("user", f"{number}. {PARAGRAPH * 20}") for number in range(110)]
-"""A little less than 100,000 tokens, with many characters to each."""
+PROSE = [NewMessage("user", f"{number}. {PARAGRAPH * 20}") for number in range(115)]
+"""A little less than the largest context of text, in long words: seven characters a token."""
 
 NOTHING = Seen({})
 TOOLS = {definition.run.__name__: definition for definition in DEFINITIONS}
@@ -122,7 +123,7 @@ class Reading:
             more = re.search(r" More: offset=(\d+)\.", part.text)
             offset = None if more is None else more[1]
         self.large_context, self.large_message = yield [
-            call("load_context", conversation_id="prose", max_tokens=60_000),
+            call("load_context", conversation_id="prose", max_tokens=MAX_TEXT_TOKENS),
             call("read_message", conversation_id="huge", seq=1, limit=300_000),
         ]
         return ""

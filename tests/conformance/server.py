@@ -11,6 +11,7 @@ import sys
 import anyio
 import uvicorn
 
+from recollect.mcp_server.address import Address
 from recollect.mcp_server.app import create_server
 from recollect.mcp_server.backend import lazy_backend
 from recollect.mcp_server.http import create_http_app
@@ -26,7 +27,8 @@ async def main(port: int) -> None:
     async with lazy_backend(settings) as backend:
         server = create_server(backend, identity=lambda: settings.user_id)
         mount(server)
-        app = create_http_app(server, host=HOST, port=port, stateless=False, json_response=False)
+        address = Address.of(settings, HOST, port)
+        app = create_http_app(server, address, stateless=False, json_response=False)
         await uvicorn.Server(uvicorn.Config(app, host=HOST, port=port, log_level="warning")).serve()
 
 

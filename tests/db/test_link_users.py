@@ -57,6 +57,19 @@ def converse(url: str, user_id: str, id: str = "c") -> None:
     )
 
 
+def give_token(url: str, user_id: str) -> None:
+    """A personal access token, as the run time makes it."""
+    run_sql(
+        url,
+        f"""
+        BEGIN; SET LOCAL ROLE recollect_app; SET LOCAL recollect.user_id = '{user_id}';
+        INSERT INTO recollect.access_token (user_id, name, hash, scopes, expires_at)
+        VALUES ('{user_id}', 'laptop', sha256(''), ARRAY['history:read'], now());
+        COMMIT
+        """,
+    )
+
+
 def rows_of(superuser: str, table: str) -> list[str]:
     return [row[0] for row in query(superuser, f"SELECT user_id FROM {table} ORDER BY user_id")]
 
@@ -179,8 +192,76 @@ def test_keys_of_each_type(owner: str, type: str, known: str, unknown: str) -> N
     with pytest.raises(asyncpg.IntegrityConstraintViolationError) as refusal:
         converse(owner, unknown)
     assert refusal.value.as_dict()["constraint_name"] in CONSTRAINTS
+    give_token(owner, known)
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError) as refusal:
+        give_token(owner, unknown)
+    assert refusal.value.as_dict()["constraint_name"] in CONSTRAINTS
     run_sql(owner, f"DELETE FROM accounts WHERE key = '{known}'")
     assert counts(owner) == (0, 0)
+    assert tokens(owner) == 0
+
+
+@pytest.mark.parametrize(("type", "user"), [("text", "alice"), ("uuid", UUID), ("integer", "7")])
+def test_a_link_that_is_older_than_tokens_holds_for_them_too(server: str, type: str, user: str) -> None:
+    run_sql(server, "CREATE ROLE old_owner LOGIN CREATEROLE")
+    owner = as_role(new_database(server, "old_owner"), "old_owner")
+    migrate(parse_url(owner), "0002")
+    run_sql(
+        owner, f"CREATE TABLE accounts (key {type} PRIMARY KEY)", f"INSERT INTO accounts VALUES ('{user}')"
+    )
+    for statement in OLD_LINK[type]:
+        run_sql(owner, statement)
+    migrate(parse_url(owner))
+    give_token(owner, user)
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+        give_token(owner, "5e5e3c5e-6f1f-4b58-8d2e-3f1f8a0c9a11")
+    assert link(owner, "accounts.key")[1] is False
+    run_sql(owner, f"DELETE FROM accounts WHERE key = '{user}'")
+    assert tokens(owner) == 0
+    assert on(owner, unlink_users)
+    give_token(owner, "anybody")
+    migrate(parse_url(owner), "0002")
+
+
+_COMPUTED_LINK = (
+    "ALTER TABLE recollect.conversation ADD linked_user_id {type} GENERATED ALWAYS AS ({expression}) STORED, "
+    "ADD CONSTRAINT conversation_users_check CHECK (linked_user_id IS NOT NULL), "
+    "ADD CONSTRAINT conversation_users_fkey FOREIGN KEY (linked_user_id) REFERENCES accounts (key) "
+    "ON DELETE CASCADE",
+)
+OLD_LINK = {
+    "text": (
+        "ALTER TABLE recollect.conversation ADD CONSTRAINT conversation_users_fkey FOREIGN KEY (user_id) "
+        "REFERENCES accounts (key) ON DELETE CASCADE",
+    ),
+    "uuid": tuple(
+        text.format(type="uuid", expression="CASE WHEN user_id ~ '^[0-9a-f-]{36}$' THEN user_id::uuid END")
+        for text in _COMPUTED_LINK
+    ),
+    "integer": tuple(
+        text.format(type="integer", expression="CASE WHEN user_id ~ '^[0-9]{1,9}$' THEN user_id::integer END")
+        for text in _COMPUTED_LINK
+    ),
+}
+"""How version 0002 linked conversations."""
+
+
+def tokens(owner: str) -> int:
+    """How many tokens there really are."""
+    run_sql(owner, "ALTER TABLE recollect.access_token NO FORCE ROW LEVEL SECURITY")
+    count = query(owner, "SELECT count(*) FROM recollect.access_token")[0][0]
+    run_sql(owner, "ALTER TABLE recollect.access_token FORCE ROW LEVEL SECURITY")
+    return count
+
+
+def test_tokens_without_a_user_are_named_and_nothing_is_changed(owner: str) -> None:
+    run_sql(owner, "CREATE TABLE users (id text PRIMARY KEY)")
+    give_token(owner, "nobody")
+    with pytest.raises(NotReady, match=r"access tokens whose user is not in public\.users"):
+        link(owner, "users.id")
+    assert on(owner, linked_users) is None
+    forced = "SELECT relforcerowsecurity FROM pg_class WHERE oid = 'recollect.access_token'::regclass"
+    assert query(owner, forced)[0][0]
 
 
 def counts(owner: str) -> tuple[int, int]:

@@ -5,20 +5,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from dataclasses import dataclass
-from typing import NamedTuple
 
-import asyncpg
 import pytest
 
-from recollect.db.database import Database
-from recollect.db.target import parse_url
 from recollect.history.history import History
 from recollect.history.store import Recollect
 from recollect.models.errors import HeadMoved
 from recollect.models.message import NewMessage
 from recollect.settings import Settings
 from tests.conftest import on_database, run_sql
+from tests.history.meter import Meter, Read, metered
 from tests.tcp_proxy import tcp_proxy
 
 HELLO = NewMessage("user", "hello")
@@ -31,6 +27,10 @@ async def _moved(history: History) -> None:
         await history.append("talk", HELLO, expected_head=0)
 
 
+async def _again(history: History) -> None:
+    await history.context("talk", receipt=(await history.context("talk")).receipt)
+
+
 def _keyed(history: History) -> Awaitable[object]:
     return history.append("talk", HELLO, key=uuid.uuid4().hex)
 
@@ -41,9 +41,24 @@ ROUND_TRIPS: dict[str, tuple[int, Verb]] = {
     "append with a key": (1, _keyed),
     "append again with its key": (1, lambda history: history.append("talk", HELLO, key="again")),
     "append to a moved head, and what was added": (2, _moved),
+    "append after a message": (1, lambda history: history.append("talk", HELLO, after_seq=1)),
+    "open_turn that begins": (2, lambda history: history.open_turn(HELLO, key=uuid.uuid4().hex)),
+    "open_turn that goes on": (
+        2,
+        lambda history: history.open_turn(HELLO, key=uuid.uuid4().hex, id="talk", known_head=0),
+    ),
+    "open_turn again with its key": (2, lambda history: history.open_turn(HELLO, key="again")),
     "list_messages": (1, lambda history: history.list_messages("talk")),
     "read_message": (1, lambda history: history.read_message("talk", 1)),
     "context": (1, lambda history: history.context("talk")),
+    "context as of a message": (1, lambda history: history.context("talk", upto_seq=1)),
+    "context, and again by its receipt": (2, _again),
+    "branches": (5, lambda history: history.branches("forked")),
+    "branches of a linear conversation": (4, lambda history: history.branches("talk")),
+    "switch_head": (3, lambda history: history.switch_head("talk", 1)),
+    "fork": (4, lambda history: history.fork("forked")),
+    "save_summary": (6, lambda history: history.save_summary("talk", 1, uuid.uuid4().hex)),
+    "list_summaries": (3, lambda history: history.list_summaries("forked")),
     "get": (3, lambda history: history.get("talk")),
     "list": (3, lambda history: history.list()),
     "create": (3, lambda history: history.create()),
@@ -65,28 +80,16 @@ async def test_a_verb_costs_so_many_round_trips(settings: Settings, name: str) -
             await history.create(id="talk")
             await history.create(id="other")
             await history.append("talk", HELLO, key="again")
+            await history.create(id="forked")
+            for _ in range(2):
+                await history.append("forked", HELLO, after_seq=0)
+            await history.save_summary("forked", 1, "x")
             await verb(history)  # connects, and prepares its statement
             proxy.round_trips = 0
             for _ in range(3):
                 await verb(history)
             assert proxy.round_trips == 3 * expected
 
-
-class Read(NamedTuple):
-    """What the tables and indexes of the schema gave since the last look: pages of 8 kB, and rows."""
-
-    pages: int
-    rows: int
-
-
-LOOK = """SELECT
-    (SELECT sum(coalesce(heap_blks_hit, 0) + coalesce(heap_blks_read, 0)
-            + coalesce(idx_blks_hit, 0) + coalesce(idx_blks_read, 0)
-            + coalesce(toast_blks_hit, 0) + coalesce(toast_blks_read, 0)
-            + coalesce(tidx_blks_hit, 0) + coalesce(tidx_blks_read, 0))::int
-        FROM pg_statio_all_tables WHERE schemaname = 'recollect'),
-    (SELECT sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::int
-        FROM pg_stat_all_tables WHERE schemaname = 'recollect')"""
 
 # Autovacuum would read too. Alice has short and long conversations of messages of 300 tokens; 50
 # others have 1,000 messages each, and one has many conversations.
@@ -107,31 +110,6 @@ FILL = (
 )
 
 
-@dataclass
-class Meter:
-    """Verbs of one connection, and how much each reads."""
-
-    db: Database
-    admin: asyncpg.Connection[asyncpg.Record]
-    settings: Settings
-
-    def of(self, user: str) -> History:
-        return History(self.db, user, self.settings)
-
-    async def read_by(self, call: Callable[[], Awaitable[object]]) -> Read:
-        before = await self._look()
-        await call()
-        after = await self._look()
-        return Read(after.pages - before.pages, after.rows - before.rows)
-
-    async def _look(self) -> Read:
-        # The counters of a connection become visible to others when it says so.
-        await self.db.call("SELECT pg_stat_force_next_flush()", repeatable=True)
-        row = await self.admin.fetchrow(LOOK)
-        assert row is not None
-        return Read(*row)
-
-
 @pytest.fixture(scope="module", params=["with statistics", "without statistics"])
 def filled_url(request: pytest.FixtureRequest, cluster: str, template: str) -> Generator[str]:
     """A database with much of everything. Right after a lot was written, statistics are missing."""
@@ -147,13 +125,8 @@ def filled_url(request: pytest.FixtureRequest, cluster: str, template: str) -> G
 
 @pytest.fixture
 async def meter(filled_url: str) -> AsyncGenerator[Meter]:
-    db = await Database.open(
-        parse_url(filled_url), pool_size=1, connect_timeout=10, statement_timeout=10, max_idle=60
-    )
-    admin = await asyncpg.connect(filled_url)
-    yield Meter(db, admin, Settings.model_validate({}))
-    await admin.close()
-    await db.close()
+    async with metered(filled_url) as meter:
+        yield meter
 
 
 SORTING_IN = 200

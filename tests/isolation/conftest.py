@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from itertools import count
 
 import asyncpg
 import pytest
 
 from recollect.history.store import Recollect
-from recollect.settings import Settings
-from tests.conftest import on_database, run_sql
 from tests.isolation.people import Pair, acquaint
 
 _numbers = count(1)
-
-
-@pytest.fixture(scope="module")
-def shared_url(cluster: str, template: str) -> Generator[str]:
-    """A migrated database for all tests of a module, as a superuser: who could bypass everything."""
-    name = f"shared_{uuid.uuid4().hex[:12]}"
-    run_sql(cluster, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield on_database(cluster, name)
-    run_sql(cluster, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-@pytest.fixture(scope="module")
-async def shared_store(shared_url: str) -> AsyncGenerator[Recollect]:
-    async with Recollect.open(Settings.model_validate({"database_url": shared_url})) as store:
-        yield store
 
 
 @pytest.fixture(scope="module")

@@ -23,11 +23,13 @@ PLANTED = {
     "conversation": {"id": "planted"},
     "message": {"seq": 999, "key": None, "fingerprint": None},
     "summary": {"upto_seq": 999},
+    "access_token": {"hash": "\\x" + "99" * 32},
 }
 """What makes a copy of a row a new row; a new table needs a line here."""
 
 READ_BY_SEARCH = {"conversation", "message"}
 CHANGED_IN_PLACE = {"conversation"}
+LOCKED_IN_PLACE = {"conversation", "access_token"}  # of a token, one column may be changed
 
 
 async def settle(connection: Connection) -> None:
@@ -45,6 +47,11 @@ async def settle(connection: Connection) -> None:
         await connection.execute(
             """INSERT INTO recollect.summary (user_id, conversation_id, upto_seq, token_count, content)
             VALUES ($1, 'talk', 1, 1, $1)""",
+            user,
+        )
+        await connection.execute(
+            """INSERT INTO recollect.access_token (user_id, name, hash, scopes, expires_at)
+            VALUES ($1, $1, sha256(convert_to($1, 'UTF8')), ARRAY['history:read'], now())""",
             user,
         )
 
@@ -121,7 +128,7 @@ async def _of_table(connection: Connection, table: str) -> list[str]:
         expect(
             "rows bob locks",
             await rows(connection, f"SELECT FROM recollect.{table} FOR UPDATE"),
-            len(bobs) if table in CHANGED_IN_PLACE else DENIED,
+            len(bobs) if table in LOCKED_IN_PLACE else DENIED,
         )
         expect("own rows bob adds", await _plant(connection, table, "bob"), 1)
         expect("rows bob adds for alice", await _plant(connection, table, "alice"), DENIED)

@@ -114,7 +114,7 @@ async def test_a_message_cannot_be_attached_to_another_user_s_conversation(
 
 async def test_statistics_show_the_application_s_role_nothing(settled: Connection) -> None:
     """Most common values would be other users' words."""
-    await settled.execute("ANALYZE recollect.conversation, recollect.message, recollect.summary")
+    await settled.execute(f"ANALYZE {', '.join(f'recollect.{table}' for table in TABLES)}")
     async with acting(settled, "recollect_app", "bob"):
         assert await rows(settled, "SELECT FROM pg_stats WHERE schemaname = 'recollect'") == 0
         assert await rows(settled, "SELECT FROM pg_statistic") == DENIED

@@ -41,7 +41,7 @@ STATEMENTS = {
     "list_conversations": (False, None, None, None, None, None, None, 100),
     "update_conversation": (True, "taken", True, "taken", None, True, True),
     "trash_conversation": (True,),
-    "branch_starts": (),
+    "branch_starts": (3,),
     "message_previews": ([1], 10),
     "switch_head": (2,),
     "insert_summary": (2, "of two", 1),

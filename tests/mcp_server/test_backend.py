@@ -133,6 +133,7 @@ from recollect.mcp_server.app import create_server
 from recollect.mcp_server.backend import LazyBackend
 
 HEAVY = ("sqlalchemy", "sqlmodel", "asyncpg", "alembic", "typer", "rich", "recollect.db")
+HEAVY += ("jwt", "fastapi", "recollect.identity", "recollect.serving", "recollect.api")
 
 async def main():
     loaded = []

@@ -1,10 +1,9 @@
-"""`recollect serve`: both transports in one application, for this machine alone."""
+"""`recollect serve` without tokens: both transports in one application, for this machine alone."""
 
 from __future__ import annotations
 
 import http.client
 import json
-import re
 import signal
 import socket
 import subprocess
@@ -18,56 +17,12 @@ import pytest
 from mcp import Client
 from mcp.client.sse import sse_client
 
-from recollect.mcp_server.http import PATIENCE
+from recollect.serving.process import MARGIN
 from tests.mcp_server.conftest import text_of
+from tests.mcp_server.http_process import Answer, HttpProcess, request, tool_call
 from tests.mcp_server.processes import INITIALIZE, environment
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-
-HEADERS = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
-
-
-class HttpProcess:
-    """`recollect serve` on a free port."""
-
-    def __init__(self, settings: dict[str, str], log: Path) -> None:
-        self._log = log
-        with log.open("wb") as errors:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "recollect", "serve", "--port", "0"],
-                stdin=subprocess.DEVNULL,
-                stdout=errors,
-                stderr=errors,
-                env=environment(settings),
-            )
-        limit = time.monotonic() + 20
-        while (found := re.search(r"at http://127\.0\.0\.1:(\d+)/mcp", self.log())) is None:
-            assert self.process.poll() is None, self.log()
-            assert time.monotonic() < limit, self.log()
-            time.sleep(0.02)
-        self.port = int(found[1])
-
-    def log(self) -> str:
-        return self._log.read_text(encoding="utf-8")
-
-    def post(self, body: bytes, **headers: str) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        try:
-            connection.request("POST", "/mcp", body, HEADERS | headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
-
-    def get(self, path: str, **headers: str) -> int:
-        """The status of a request, whose body is not read: that of /sse has no end."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        try:
-            connection.request("GET", path, headers=headers)
-            return connection.getresponse().status
-        finally:
-            connection.close()
-
 
 Start = Callable[..., HttpProcess]
 
@@ -83,12 +38,7 @@ def serve(database_url: str, tmp_path: Path) -> Generator[Start]:
 
     yield serve
     for server in started:
-        server.process.kill()
-        server.process.wait()
-
-
-def request(method: str, params: dict[str, Any]) -> bytes:
-    return json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
+        server.stop()
 
 
 async def test_both_transports_serve_the_same_conversations(serve: Start) -> None:
@@ -107,36 +57,33 @@ def test_foreign_hosts_and_origins_are_refused_on_every_path(serve: Start) -> No
     body = request("initialize", INITIALIZE)
     own = (f"127.0.0.1:{server.port}", f"localhost:{server.port}", f"[::1]:{server.port}")
     for host in own:
-        assert server.post(body, Host=host)[0] == 200
-        assert server.post(body, Host=host, Origin=f"http://{host}")[0] == 200
+        assert server.send(body, Host=host).status == 200
+        assert server.send(body, Host=host, Origin=f"http://{host}").status == 200
     foreign = ("attacker.example", f"attacker.example:{server.port}", "127.0.0.1", "127.0.0.1:1", "localhost")
     for host in foreign:
-        assert server.post(body, Host=host)[0] == 421, host
+        assert server.send(body, Host=host).status == 421, host
         for path in ("/sse", "/mcp", "/messages/", "/"):
-            assert server.get(path, Host=host) == 421, (host, path)
+            assert server.ask("GET", path, Host=host).status == 421, (host, path)
     for origin in (
         "http://attacker.example",
         "null",
         "http://127.0.0.1:1",
         f"https://localhost:{server.port}",
     ):
-        assert server.post(body, Origin=origin)[0] == 403, origin
+        assert server.send(body, Origin=origin).status == 403, origin
         for path in ("/sse", "/mcp", "/messages/", "/"):
-            assert server.get(path, Origin=origin) == 403, (origin, path)
+            assert server.ask("GET", path, Origin=origin).status == 403, (origin, path)
     assert "Traceback" not in server.log()
 
 
 def test_a_message_of_almost_10_mb_with_escapes_is_taken_and_more_than_64_mb_are_not(serve: Start) -> None:
     server = serve()
-    server.post(
-        request("tools/call", {"name": "create_conversation", "arguments": {"conversation_id": "talk"}})
-    )
+    server.send(tool_call("create_conversation", conversation_id="talk"))
     content = "é" * 4_900_000  # 9.8 MB as UTF-8, 29.4 MB as JSON in ASCII
-    arguments = {"conversation_id": "talk", "role": "user", "content": content}
-    status, answer = server.post(request("tools/call", {"name": "append_message", "arguments": arguments}))
-    assert status == 200
-    assert json.loads(answer)["result"]["structuredContent"]["head"] == 1
-    assert server.post(b" " * (65 << 20))[0] == 413
+    answer = server.send(tool_call("append_message", conversation_id="talk", role="user", content=content))
+    assert answer.status == 200
+    assert answer.json["result"]["structuredContent"]["head"] == 1
+    assert server.send(b" " * (65 << 20)).status == 413
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "example.org", ""])
@@ -173,16 +120,16 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
 def test_lone_surrogates_are_refused_in_a_request_and_taken_in_a_string_of_json(serve: Start) -> None:
     server = serve()
 
-    def call(tool: str, arguments: dict[str, Any]) -> tuple[int, bytes]:
-        return server.post(request("tools/call", {"name": tool, "arguments": arguments}))
+    def call(tool: str, **arguments: Any) -> Answer:
+        return server.send(tool_call(tool, conversation_id="talk", **arguments))
 
-    call("create_conversation", {"conversation_id": "talk"})
+    call("create_conversation")
     messages = [{"role": "user", "content": "cut \ud83d"}]
-    status, answer = call("append_messages", {"conversation_id": "talk", "messages": messages})
-    assert (status, json.loads(answer)["error"]["code"]) == (400, -32700)
-    call("append_messages", {"conversation_id": "talk", "messages": json.dumps(messages)})
-    _, answer = call("read_message", {"conversation_id": "talk", "seq": 1, "format": "json"})
-    exact = json.loads(json.loads(answer)["result"]["content"][0]["text"])
+    answer = call("append_messages", messages=messages)
+    assert (answer.status, answer.json["error"]["code"]) == (400, -32700)
+    call("append_messages", messages=json.dumps(messages))
+    answer = call("read_message", seq=1, format="json")
+    exact = json.loads(answer.json["result"]["content"][0]["text"])
     assert exact["content"] == [{"type": "text", "text": "cut \ud83d"}]
 
 
@@ -205,6 +152,6 @@ def test_it_ends_cleanly_on_a_signal_while_a_stream_is_open(
     began = time.monotonic()
     server.process.send_signal(number)
     assert server.process.wait(10) == code
-    assert time.monotonic() - began < PATIENCE + 1
+    assert time.monotonic() - began < MARGIN
     stream.close()
     assert "Traceback" not in server.log()

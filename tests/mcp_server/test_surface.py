@@ -20,9 +20,9 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
 UPDATE = "RECOLLECT_TEST_UPDATE_SNAPSHOTS"
 
 NAMES = [
+    "create_conversation",
     "open_turn",
     "append_messages",
-    "create_conversation",
     "append_message",
     "load_context",
     "save_summary",

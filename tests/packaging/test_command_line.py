@@ -13,7 +13,17 @@ import pytest
 from recollect.cli.app import COMMANDS
 
 HELP = Path(__file__).parent / "help"
-SEEN = ["", *COMMANDS, "db status", "db stop", "db path", "db url"]
+SEEN = [
+    "",
+    *COMMANDS,
+    "db status",
+    "db stop",
+    "db path",
+    "db url",
+    "token create",
+    "token list",
+    "token revoke",
+]
 
 
 def recollect(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -62,6 +62,8 @@ def _heard(value: JsonObject, where: str) -> Said:
     role = value.get("role")
     if role is not None and not isinstance(role, str):
         raise InvalidArgument(f"{where}.role", "must be user or model")
+    if "content" in value and "parts" not in value:  # another provider's words, which would get lost
+        raise InvalidArgument(f"{where}.parts", "is missing")
     parts = _parts(value, where)
     if role == "model":
         return Said("assistant", parts)

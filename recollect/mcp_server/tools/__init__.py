@@ -20,9 +20,9 @@ from recollect.mcp_server.tools import (
 )
 
 DEFINITIONS: tuple[Definition, ...] = (
+    create_conversation.DEFINITION,
     open_turn.DEFINITION,
     append_messages.DEFINITION,
-    create_conversation.DEFINITION,
     append_message.DEFINITION,
     load_context.DEFINITION,
     save_summary.DEFINITION,

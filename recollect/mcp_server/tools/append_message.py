@@ -7,7 +7,7 @@ from typing import Annotated
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from recollect.mcp_server.answer import acknowledge, without_nulls
+from recollect.mcp_server.answer import acknowledge
 from recollect.mcp_server.backend import History
 from recollect.mcp_server.given import json_object, new_message
 from recollect.mcp_server.strict_tool import ADDS, Definition
@@ -21,6 +21,7 @@ from recollect.mcp_server.tools.parameters import (
     OnConflict,
     Role,
 )
+from recollect.models.as_json import appended_fields, without_nulls
 from recollect.models.errors import InvalidArgument
 from recollect.models.message import Appended
 
@@ -68,16 +69,7 @@ async def append_message(
 
 def acknowledge_append(appended: Appended) -> CallToolResult:
     """Where the messages are, and the head for the next append."""
-    return acknowledge(
-        without_nulls(
-            conversation_id=appended.conversation_id,
-            first_seq=appended.first_seq,
-            last_seq=appended.last_seq,
-            head=appended.head,
-            branched=appended.branched or None,
-            replayed=appended.replayed or None,
-        )
-    )
+    return acknowledge(appended_fields(appended))
 
 
 DEFINITION = Definition(append_message, ADDS)

@@ -7,11 +7,12 @@ from typing import Annotated
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from recollect.mcp_server.answer import acknowledge, without_nulls
+from recollect.mcp_server.answer import acknowledge
 from recollect.mcp_server.backend import History
 from recollect.mcp_server.given import json_object
 from recollect.mcp_server.strict_tool import ADDS, Definition
 from recollect.mcp_server.tools.parameters import JsonMetadata
+from recollect.models.as_json import without_nulls
 
 
 async def create_conversation(

@@ -1,4 +1,4 @@
-"""Paths through a conversation: tokens up to each message, branches by an index, forks."""
+"""Paths through a conversation: tokens up to each message, branches by an index, what a fork is of."""
 
 from __future__ import annotations
 
@@ -15,24 +15,40 @@ depends_on = None
 
 SCHEMA = "recollect"
 
-FUNCTIONS = ("path_v1", "append_v2", "open_v1", "window_v2", "fork_v1")
+FUNCTIONS = ("path_v1", "window_v2")
 
-# Messages that are there already: each with the tokens of its parent's path and its own. Parents come
-# before their children, so one pass by seq would do; this is the same as a recursion.
+# Messages that are there already. A conversation is a tree of runs, in which each message follows the
+# one before it: within a run the tokens add up by seq, and what lies before it depends on the run that
+# it branches off. So only the runs are gone through by recursion, and a linear conversation is one.
 COUNT_PATHS = """
-WITH RECURSIVE path AS (
-    SELECT m.user_id, m.conversation_id, m.seq, m.token_count::bigint AS tokens
-    FROM recollect.message AS m WHERE m.parent_seq = 0
+WITH RECURSIVE counted AS MATERIALIZED (
+    SELECT m.user_id, m.conversation_id, m.seq, m.parent_seq, m.token_count,
+           sum(m.token_count) OVER by_seq AS tokens,
+           coalesce(max(m.seq) FILTER (WHERE m.parent_seq <> m.seq - 1) OVER by_seq, 0) AS run
+    FROM recollect.message AS m
+    WINDOW by_seq AS (PARTITION BY m.user_id, m.conversation_id ORDER BY m.seq)
+),
+branch AS MATERIALIZED (
+    SELECT c.user_id, c.conversation_id, c.seq, coalesce(p.run, 0) AS parent_run,
+           coalesce(p.tokens, 0) - (c.tokens - c.token_count) AS shift
+    FROM counted AS c
+    LEFT JOIN counted AS p
+      ON p.user_id = c.user_id AND p.conversation_id = c.conversation_id AND p.seq = c.parent_seq
+    WHERE c.seq = c.run
+),
+run AS (
+    SELECT b.user_id, b.conversation_id, b.seq, b.shift FROM branch AS b WHERE b.parent_run = 0
     UNION ALL
-    SELECT m.user_id, m.conversation_id, m.seq, p.tokens + m.token_count
-    FROM path AS p
-    JOIN recollect.message AS m
-      ON m.user_id = p.user_id AND m.conversation_id = p.conversation_id AND m.parent_seq = p.seq
+    SELECT b.user_id, b.conversation_id, b.seq, b.shift + r.shift
+    FROM run AS r
+    JOIN branch AS b
+      ON b.user_id = r.user_id AND b.conversation_id = r.conversation_id AND b.parent_run = r.seq
 )
 UPDATE recollect.message AS m
-SET path_tokens = least(p.tokens, 2147483647)
-FROM path AS p
-WHERE m.user_id = p.user_id AND m.conversation_id = p.conversation_id AND m.seq = p.seq
+SET path_tokens = least(c.tokens + coalesce(r.shift, 0), 2147483647)
+FROM counted AS c
+LEFT JOIN run AS r ON r.user_id = c.user_id AND r.conversation_id = c.conversation_id AND r.seq = c.run
+WHERE m.user_id = c.user_id AND m.conversation_id = c.conversation_id AND m.seq = c.seq
 """
 
 COUNT_HEADS = """
@@ -47,6 +63,7 @@ def upgrade() -> None:
     op.add_column("conversation", _count("head_tokens"), schema=SCHEMA)
     op.add_column("conversation", sa.Column("forked_seq", sa.Integer), schema=SCHEMA)
     op.add_column("message", _count("path_tokens"), schema=SCHEMA)
+    op.add_column("message", sa.Column("kept_head", sa.Integer), schema=SCHEMA)
     op.create_index(
         "message_branch_idx",
         "message",
@@ -70,6 +87,7 @@ def downgrade() -> None:
     for name in reversed(FUNCTIONS):
         run(f"DROP FUNCTION recollect.{name}")
     op.drop_index("message_branch_idx", "message", schema=SCHEMA)
+    op.drop_column("message", "kept_head", schema=SCHEMA)
     op.drop_column("message", "path_tokens", schema=SCHEMA)
     op.drop_column("conversation", "forked_seq", schema=SCHEMA)
     op.drop_column("conversation", "head_tokens", schema=SCHEMA)

@@ -1,4 +1,4 @@
-"""Search: an index of every message's words, and the functions that ask it."""
+"""Search: an index of every message's words, the functions that ask it, and those that fill it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from recollect.db.sql import load
 from recollect.models.terms import terms_of
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
 SCHEMA = "recollect"
 
-FUNCTIONS = ("search_queries_v1", "search_v1")
+# The functions that write messages are made here, since they name columns that this revision adds.
+FUNCTIONS = ("append_v2", "open_v1", "fork_v1", "search_queries_v1", "search_v1")
 
 VECTOR = (
     "to_tsvector(CASE language WHEN 1 THEN 'pg_catalog.german'::regconfig WHEN 2 THEN "
@@ -87,7 +88,7 @@ def _complete_messages() -> None:
 
 
 def downgrade() -> None:
-    for name in ("search_v1", "search_keys_v1", "search_queries_v1"):
+    for name in ("search_keys_v1", *reversed(FUNCTIONS)):
         run(f"DROP FUNCTION recollect.{name}")
     op.drop_index("message_search_idx", "message", schema=SCHEMA)
     op.drop_column("message", "language", schema=SCHEMA)

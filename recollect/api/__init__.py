@@ -1,0 +1,1 @@
+"""The REST door. Needs the extra `recollect[server]`."""

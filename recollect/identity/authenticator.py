@@ -1,0 +1,40 @@
+"""From the token of a request to its caller."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from recollect.identity.access_tokens import PREFIX, AccessTokens
+from recollect.identity.caller import Caller
+from recollect.identity.issuers import Issuers
+from recollect.models.errors import Unauthenticated
+
+
+class Authenticator(Protocol):
+    """Tells who holds a token."""
+
+    async def authenticate(self, token: str | None) -> Caller:
+        """The caller whose token this is.
+
+        token:  what stands after `Bearer` in the Authorization header; None without one.
+
+        Raises: Unauthenticated (no token, or one that is not accepted), Unavailable (whether it
+        is good cannot be found out right now).
+        """
+        ...
+
+
+class TokenAuthenticator:
+    """Accepts the JWTs of issuers and, where there are any, personal access tokens."""
+
+    def __init__(self, issuers: Issuers, access_tokens: AccessTokens | None = None) -> None:
+        self._issuers = issuers
+        self._access_tokens = access_tokens
+
+    async def authenticate(self, token: str | None) -> Caller:
+        """See `Authenticator`."""
+        if token is None:
+            raise Unauthenticated("there is no token; send one as Authorization: Bearer TOKEN")
+        if self._access_tokens is not None and token.startswith(PREFIX):
+            return await self._access_tokens.caller(token)
+        return await self._issuers.caller(token)

@@ -1,0 +1,38 @@
+"""The body of a request, read before the transport reads it."""
+
+from __future__ import annotations
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive
+
+
+class TooLarge(Exception):
+    """The body is larger than any message may be."""
+
+
+async def read_body(receive: Receive, most: int) -> bytes:
+    """The whole body, at most so many bytes. Raises: TooLarge, ClientDisconnect."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        if len(body) > most:
+            raise TooLarge
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def read_again(body: bytes, receive: Receive) -> Receive:
+    """Gives a body that was read already, and then what comes after it."""
+    given = False
+
+    async def replay() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay

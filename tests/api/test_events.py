@@ -1,0 +1,101 @@
+"""The stream of changes: each user hears of their own conversations."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx2
+
+from recollect.history.store import Recollect
+from recollect.identity.caller import READ, Caller
+from recollect.mcp_server.feed import MOST_STREAMS
+from recollect.models.message import NewMessage
+from tests.api.conftest import Server, problem, user_says
+
+ADDRESS = "/api/me/events"
+LIMIT = 15.0
+
+
+class Stream:
+    """A stream that has begun to listen."""
+
+    def __init__(self, lines: AsyncIterator[str]) -> None:
+        self._lines = lines
+
+    async def next(self) -> tuple[str, dict[str, str]]:
+        """The next event: its name and data."""
+        name = ""
+        async with asyncio.timeout(LIMIT):
+            async for line in self._lines:
+                field, _, value = line.partition(": ")
+                if field == "event":
+                    name = value
+                elif field == "data":
+                    return name, json.loads(value)
+        raise AssertionError("the stream ended")
+
+    async def end(self) -> None:
+        async with asyncio.timeout(LIMIT):
+            async for line in self._lines:
+                assert not line.startswith("data"), line
+
+
+@asynccontextmanager
+async def listen(api: httpx2.AsyncClient) -> AsyncGenerator[Stream]:
+    async with api.stream("GET", ADDRESS) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        stream = Stream(answer.aiter_lines())
+        assert await stream.next() == ("listening", {})
+        yield stream
+
+
+async def test_a_change_is_told_whoever_made_it(
+    api: httpx2.AsyncClient, talk: str, shared_store: Recollect, user: str
+) -> None:
+    async with listen(api) as stream:
+        await api.post(f"{talk}/messages", json=user_says("x"))
+        assert await stream.next() == ("changed", {"conversation_id": "talk"})
+        await api.post("/api/me/conversations", json={"id": "a/b ü"})
+        assert await stream.next() == ("changed", {"conversation_id": "a/b ü"})
+        # As another process would: nobody here is told of it.
+        await shared_store.for_user(user).append("talk", NewMessage("user", "y"))
+        assert await stream.next() == ("changed", {"conversation_id": "talk"})
+
+
+async def test_nobody_hears_of_another_user_s_conversations(
+    server: Server, user: str, api: httpx2.AsyncClient, talk: str
+) -> None:
+    async with server.client(server.tokens.give(f"{user}-other")) as other:
+        await other.post("/api/me/conversations", json={"id": "mine"})
+        async with listen(other) as stream:
+            await api.post(f"{talk}/messages", json=user_says("x"))
+            await other.patch("/api/me/conversations/mine", json={"title": "t"})
+            assert await stream.next() == ("changed", {"conversation_id": "mine"})
+
+
+async def test_a_stream_ends_with_its_token(server: Server, user: str) -> None:
+    token = server.tokens.keep(Caller(user, frozenset((READ,)), "tests", time.time() + 1))
+    async with server.client(token) as client, listen(client) as stream:
+        await stream.end()
+
+
+async def test_more_streams_than_a_user_may_have_are_refused(api: httpx2.AsyncClient) -> None:
+    streams = [listen(api) for _ in range(MOST_STREAMS)]
+    for stream in streams:
+        await stream.__aenter__()
+    refused = problem(await api.get(ADDRESS), 429, "too-many-requests")
+    assert "streams" in refused["detail"]
+    await streams[0].__aexit__(None, None, None)
+    async with asyncio.timeout(LIMIT):
+        while True:
+            async with api.stream("GET", ADDRESS) as answer:
+                if answer.status_code == 200:
+                    break
+            await asyncio.sleep(0.05)
+    for stream in streams[1:]:
+        await stream.__aexit__(None, None, None)

@@ -1,0 +1,46 @@
+"""A user who asks for too much is told when to come again; nobody else notices."""
+
+from __future__ import annotations
+
+import time
+
+from tests.identity.provider import Provider
+from tests.mcp_server.http_process import HttpProcess, bearer, call, request, text
+from tests.mcp_server.protected.conftest import Start, settings_for
+
+
+def ask(server: HttpProcess, token: str):
+    return server.send(request("tools/list"), **bearer(token))
+
+
+def test_requests_are_limited_by_user_whatever_the_token(user: str, start: Start, provider: Provider) -> None:
+    server = start(settings_for(provider, RECOLLECT_REQUESTS_PER_MINUTE="30"))
+    began = time.monotonic()
+    answers = [ask(server, provider.token(sub=user, jti=str(number))) for number in range(40)]
+    served = sum(answer.status == 200 for answer in answers)
+    assert 30 <= served <= 30 + (time.monotonic() - began) / 2 + 1
+    refused = [answer for answer in answers if answer.status != 200]
+    assert {answer.status for answer in refused} == {429}
+    last = refused[-1]
+    assert last.json["error"] == "too_many_requests"
+    assert 1 <= int(last.headers["retry-after"]) <= 2
+    assert ask(server, provider.token(sub=f"{user}-bob")).status == 200
+
+
+def test_writing_is_limited_by_tokens_and_reading_is_not(user: str, start: Start, provider: Provider) -> None:
+    server = start(settings_for(provider, RECOLLECT_TOKENS_PER_MINUTE="1000"))
+    token = provider.token(sub=user)
+
+    def append(words: str, key: str):
+        arguments = {"conversation_id": "talk", "role": "user", "content": words, "key": key}
+        return call(server, token, "append_message", **arguments)
+
+    call(server, token, "create_conversation", conversation_id="talk")
+    assert append("hello", "1").status == 200
+    assert append("some words " * 2_000, "2").status == 200
+    for refused in (append("hello", "3"), call(server, token, "open_turn", content="hello", key="x")):
+        assert refused.status == 429
+        assert int(refused.headers["retry-after"]) >= 60
+    assert "hello" in text(call(server, token, "load_context", conversation_id="talk", max_tokens=10_000))
+    assert "2 messages" in text(call(server, token, "list_conversations"))
+    assert call(server, provider.token(sub=f"{user}-bob"), "create_conversation").status == 200

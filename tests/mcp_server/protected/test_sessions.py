@@ -1,0 +1,110 @@
+"""Sessions belong to whoever opened them; a session id is no proof of anything."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.identity.provider import Provider
+from tests.mcp_server.http_process import HEADERS, HttpProcess, bearer, call, request, text, tool_call
+from tests.mcp_server.processes import INITIALIZE
+from tests.mcp_server.protected.conftest import Start, settings_for
+from tests.mcp_server.protected.streams import SseSession
+
+USERS = 200
+ROUNDS = 3
+
+
+def test_nobody_else_can_speak_in_a_session_of_the_older_transport(
+    user: str, server: HttpProcess, provider: Provider
+) -> None:
+    alice, bob = provider.token(sub=user), provider.token(sub=f"{user}-bob")
+    with SseSession(server, alice) as session:
+        session.initialize()
+        create = tool_call("create_conversation", conversation_id="planted")
+        for thief in (bob, provider.token(sub=user, azp="another client")):
+            assert session.post(create, thief).status == 404
+        for method in ("DELETE", "GET", "PUT"):
+            assert server.ask(method, session.path, **bearer(bob)).status in (404, 405)
+        assert server.ask("POST", session.path, create, **HEADERS).status == 401
+        assert session.post(request("tools/list", id=2), alice).status == 202
+        assert session.receive()["id"] == 2
+    for token in (alice, bob):
+        assert "planted" not in text(call(server, token, "list_conversations"))
+
+
+def test_within_a_session_each_message_is_its_own_token_s(
+    user: str, server: HttpProcess, provider: Provider
+) -> None:
+    """A token that was good when the stream was opened does not speak for later ones."""
+    with SseSession(server, provider.token(sub=user)) as session:
+        session.initialize()
+        assert session.post(request("tools/list"), provider.token(sub=user, exp=1)).status == 401
+        assert session.post(request("tools/list"), provider.token(sub=user, aud="x")).status == 401
+        fresh = provider.token(sub=user, jti="another")
+        assert session.post(request("tools/list", id=3), fresh).status == 202
+        assert session.receive()["id"] == 3
+
+
+def test_a_session_id_of_the_newer_transport_gives_nothing(
+    user: str, server: HttpProcess, provider: Provider
+) -> None:
+    alice, bob = provider.token(sub=user), provider.token(sub=f"{user}-bob")
+    opened = server.send(request("initialize", INITIALIZE), **bearer(alice))
+    assert opened.status == 200
+    assert "mcp-session-id" not in opened.headers  # there is none to steal
+    call(server, alice, "create_conversation", conversation_id="hers")
+    for session_id in ("0" * 32, "../x"):
+        stolen = {"Mcp-Session-Id": session_id} | bearer(bob)
+        answer = server.send(tool_call("list_conversations"), **stolen)
+        assert "hers" not in answer.body.decode()
+        assert server.ask("DELETE", "/mcp", **HEADERS, **stolen).status in (200, 404, 405)
+    assert "hers" in text(call(server, alice, "list_conversations"))
+
+
+@pytest.mark.parametrize("workers", ["1", "4"])
+def test_hundreds_of_users_at_once_with_equal_request_ids_get_their_own_answers(
+    workers: str, user: str, start: Start, provider: Provider
+) -> None:
+    server = start(settings_for(provider, RECOLLECT_POOL_SIZE="5"), "--workers", workers)
+    tokens = [provider.token(sub=f"{user}-{number}") for number in range(USERS)]
+
+    def speak(number: int) -> list[str]:
+        """One user on one connection: everybody sends the same ids for the same conversation."""
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        answers: list[str] = []
+        try:
+            for body in (
+                tool_call("create_conversation", conversation_id="talk", title=f"<{number}>"),
+                *[
+                    tool_call(
+                        "append_message",
+                        conversation_id="talk",
+                        role="user",
+                        content=f"<{number}>",
+                        key=f"key{turn}",
+                    )
+                    for turn in range(ROUNDS)
+                ],
+                tool_call("load_context", conversation_id="talk"),
+                tool_call("list_conversations"),
+            ):
+                connection.request("POST", "/mcp", body, HEADERS | bearer(tokens[number]))
+                answer = connection.getresponse()
+                assert answer.status == 200
+                content = json.loads(answer.read())
+                assert content["id"] == 1
+                answers.append(content["result"]["content"][0]["text"])
+        finally:
+            connection.close()
+        return answers
+
+    with ThreadPoolExecutor(32) as pool:
+        for number, answers in enumerate(pool.map(speak, range(USERS))):
+            context, listed = answers[-2:]
+            assert re.findall(r"<(\d+)>", context.partition("\n")[2]) == [str(number)] * ROUNDS
+            assert re.findall(r"<(\d+)>", listed) == [str(number)]

@@ -1,0 +1,63 @@
+"""What Prometheus reads: numbers by route, tool and outcome, and nothing of anybody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mcp import Client
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.mcp_server.http_process import HttpProcess
+from tests.serving.conftest import Start, rest, says
+
+CONVERSATION = "/api/{user_id}/conversations/{conversation_id}"
+
+
+def read(server: HttpProcess) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    answer = server.ask("GET", "/metrics")
+    assert answer.status == 200
+    assert answer.headers["content-type"].startswith("text/plain")
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(answer.body.decode())
+        for sample in family.samples
+    }
+
+
+def value(found: dict[Any, float], name: str, **labels: str) -> float:
+    return found.get((name, frozenset(labels.items())), 0)
+
+
+async def test_requests_tools_appends_and_conflicts_are_counted(serve: Start) -> None:
+    server = serve(RECOLLECT_USER_ID="alice-secret")
+    rest(server, "POST", "/alice-secret/conversations", {"id": "talk-secret", "title": "title-secret"})
+    messages = "/me/conversations/talk-secret/messages"
+    for _ in range(2):
+        rest(server, "POST", messages, says("said-secret"), Idempotency_Key="key-secret")
+    rest(server, "POST", messages, says("a", on_conflict="branch"), If_Match='"0"')
+    rest(server, "POST", messages, says("a"), If_Match='"0"')
+    rest(server, "GET", "/me/conversations?title=title-secret")
+    async with Client(f"{server.address}/mcp") as client:
+        await client.call_tool("load_context", {"conversation_id": "talk-secret"})
+        await client.call_tool("load_context", {"conversation_id": "missing-secret"})
+        await client.call_tool("tool_secret", {})
+    found = read(server)
+    labels = {"method": "POST", "route": f"{CONVERSATION}/messages"}
+    requests = "recollect_http_request_seconds_count"
+    assert value(found, requests, status="201", **labels) == 2
+    assert value(found, requests, status="200", **labels) == 1
+    assert value(found, requests, status="412", **labels) == 1
+    for outcome in ("appended", "replayed", "branched", "moved"):
+        assert value(found, "recollect_appends_total", outcome=outcome) == 1, outcome
+    assert value(found, "recollect_messages_total") == 2
+    assert value(found, "recollect_conflicts_total") == 2
+    for tool, outcome in (("load_context", "ok"), ("load_context", "error"), ("unknown", "error")):
+        assert value(found, "recollect_tool_seconds_count", tool=tool, outcome=outcome) == 1, tool
+    assert value(found, "recollect_pool_size") == 10
+    assert value(found, "recollect_pool_connections", state="free") >= 1
+    assert value(found, "recollect_pool_connections", state="busy") == 0
+    assert b"secret" not in server.ask("GET", "/metrics").body
+
+
+def test_metrics_can_be_switched_off(serve: Start) -> None:
+    assert serve(RECOLLECT_METRICS="false").ask("GET", "/metrics").status == 404
