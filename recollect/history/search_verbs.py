@@ -8,7 +8,7 @@ from typing import get_args
 
 from recollect.db import search
 from recollect.history import cursor as cursors
-from recollect.history.incoming import check_int, check_text
+from recollect.history.incoming import check_int, check_moment, check_text
 from recollect.history.query import parse
 from recollect.history.scope import MAX_ID_CHARS, Scope
 from recollect.history.snippet import SNIPPET_CHARS, snippet
@@ -60,8 +60,8 @@ class SearchVerbs(Scope):
         if role is not None and role not in get_args(Role):
             raise InvalidArgument("role", f"must be one of {', '.join(ROLES)}")
         for name, at in (("since", since), ("until", until)):
-            if at is not None and at.tzinfo is None:
-                raise InvalidArgument(name, "must be a time with a time zone")
+            if at is not None:
+                check_moment(name, at)
         check_int("limit", limit, 1, MAX_HITS)
         check_int("context", context, 0, MAX_NEIGHBOURS)
         where = search.Where(conversation_id, exclude, role, since, until)

@@ -8,7 +8,6 @@ parsers on the way refuse it in the request itself.
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any, cast
 
 from recollect.history.incoming import message_from_json
@@ -52,12 +51,3 @@ def _parsed(argument: str, value: object) -> object:
         return json.loads(value)
     except (ValueError, RecursionError) as error:
         raise InvalidArgument(argument, "is a string that is not valid JSON; send the JSON itself") from error
-
-
-def moment(argument: str, value: str) -> datetime:
-    """A time out of an ISO date or time; UTC where it has no zone. Raises: InvalidArgument."""
-    try:
-        at = datetime.fromisoformat(value)
-    except ValueError as error:
-        raise InvalidArgument(argument, "must be an ISO date or time, such as 2026-11-23") from error
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)

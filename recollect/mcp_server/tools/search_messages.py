@@ -6,9 +6,9 @@ from typing import Annotated, cast
 
 from pydantic import Field
 
+from recollect.history.incoming import moment
 from recollect.mcp_server import found
 from recollect.mcp_server.backend import History
-from recollect.mcp_server.given import moment
 from recollect.mcp_server.strict_tool import READS, Definition
 from recollect.models.message import Role
 
