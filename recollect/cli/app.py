@@ -31,6 +31,15 @@ COMMANDS: dict[str, Command] = {
     "migrate": Command(
         "recollect.cli.migrate:command", "Create or upgrade Recollect's schema in the database."
     ),
+    "import": Command(
+        "recollect.cli.import_files:command", "Take in conversations of ChatGPT, Claude and other programs."
+    ),
+    "export": Command("recollect.cli.export:command", "Write your conversations to a file."),
+    "list": Command("recollect.cli.list:command", "List your conversations, the latest first."),
+    "show": Command("recollect.cli.show:command", "Show one conversation."),
+    "erase": Command("recollect.cli.erase:command", "Really remove conversations; asks first."),
+    "prune": Command("recollect.cli.prune:command", "Remove old conversations, as far as you say."),
+    "install": Command("recollect.cli.install:command", "Add Recollect to Claude, Cursor, VS Code or Codex."),
     "db": Command("recollect.cli.db:app", "Show and control the embedded PostgreSQL."),
     "doctor": Command(
         "recollect.cli.doctor:command", "Check the configuration and the database; say what to fix."

@@ -6,7 +6,8 @@ rich), which is why the imports below stand inside `main`. Every other use goes 
 `recollect.cli.app`.
 
 Exit codes: 0 done, 1 Recollect cannot do it (one line on stderr says what to do next),
-2 the command line or a setting is wrong, 130 interrupted.
+2 the command line or a setting is wrong, 3 done, but for some pieces that are named (import),
+130 interrupted.
 """
 
 from __future__ import annotations

@@ -169,6 +169,14 @@ class Database:
         """
         return self._transaction(f"BEGIN READ ONLY; {_become(user_id)}", ReadTx, failures.LOST)
 
+    def snapshot(self, user_id: str) -> AbstractAsyncContextManager[ReadTx]:
+        """A READ ONLY transaction of one user in which all statements see the same moment.
+
+        Raises: InvalidArgument for a user id that is empty, too long or cannot be stored.
+        """
+        opening = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {_become(user_id)}"
+        return self._transaction(opening, ReadTx, failures.LOST)
+
     def write(self, user_id: str) -> AbstractAsyncContextManager[WriteTx]:
         """A transaction of one user: committed at the end, rolled back on any error.
 

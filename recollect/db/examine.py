@@ -11,7 +11,7 @@ import asyncpg
 
 from recollect.db.link import linked_users
 from recollect.db.migrate import HEAD, current_revision
-from recollect.db.schema import APP_ROLE, POLICIES, ROLES, TABLES
+from recollect.db.schema import APP_ROLE, POLICIES, ROLES, SEARCH_ROLE, TABLES
 from recollect.db.sql import FUNCTIONS, load
 
 if TYPE_CHECKING:
@@ -174,6 +174,9 @@ def _connection(found: asyncpg.Record) -> Check:
     role: str = found["role"]
     if not found["may_act"] or found["closed_functions"]:
         return Check("connection", "failed", f"{role} may not act as {APP_ROLE}", _grant(found))
+    if found["sees_all"] and not (found["superuser"] or found["bypasses"]):
+        says = f"{role} has the rights of {SEARCH_ROLE}: by itself it sees the text of all users"
+        return Check("connection", "warning", says, _revoke(found))
     powers = [
         power
         for power, has in (
@@ -198,6 +201,12 @@ def _grant(found: asyncpg.Record) -> str:
     if found["may_act"]:
         return f"As an administrator: ALTER ROLE {found['role']} INHERIT;"
     return f"As the schema's owner: GRANT {APP_ROLE} TO {found['role']};"
+
+
+def _revoke(found: asyncpg.Record) -> str:
+    if found["version_number"] >= 160000:
+        return f"As who granted it: REVOKE INHERIT OPTION FOR {SEARCH_ROLE} FROM {found['role']};"
+    return f"recollect migrate, or: REVOKE {SEARCH_ROLE} FROM {found['role']};"
 
 
 async def _isolation(connection: BareConnection) -> Check:

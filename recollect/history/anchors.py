@@ -12,18 +12,9 @@ always of more than a quarter of the room. See docs/decisions/history-window-anc
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-
-class Place(NamedTuple):
-    """Where something that a window may begin with stands.
-
-    position:  tokens of the path before it, as they are stored.
-    cost:      tokens that it takes in a window.
-    """
-
-    position: int
-    cost: int
+Place = tuple[int, int]
+"""Where something that a window may begin with stands: the tokens of the path before it, as they are
+stored, and the tokens that it takes in a window."""
 
 
 def first_anchor(places: list[Place], lowest: int, room: int) -> int:
@@ -34,7 +25,7 @@ def first_anchor(places: list[Place], lowest: int, room: int) -> int:
     """
     least = room // 4
     step = max(1, least * 3 // 2)
-    line = places[lowest - 1].position // step if lowest else -1
+    line = places[lowest - 1][0] // step if lowest else -1
     anchor = lowest
     after = -1  # tokens from `anchor` on; negative while there is none
     for index in range(lowest, len(places)):

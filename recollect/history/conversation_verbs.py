@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
 from recollect.db import access_tokens, conversations
@@ -180,6 +181,35 @@ class ConversationVerbs(Scope):
             await conversations.lock(tx, self._user, None)
             return await conversations.remove(tx, self._user, None)
 
+    async def stale(self, before: datetime, *, trash_only: bool = False) -> list[Conversation]:
+        """Conversations without activity since a moment, oldest last; those in the trash count from
+        when they were put there. Pinned ones are not among them. Changes nothing.
+
+        before:  with a time zone. Raises: InvalidArgument.
+        """
+        if before.tzinfo is None:
+            raise InvalidArgument("before", "must be a time with a time zone")
+        found: list[Conversation] = []
+        for trash in (True,) if trash_only else (True, False):
+            cursor: str | None = None
+            while True:
+                page = await self.list(limit=MAX_PAGE, cursor=cursor, archived=None, trash=trash)
+                found += [one for one in page.conversations if _is_stale(one, before, trash_only)]
+                cursor = page.next_cursor
+                if cursor is None:
+                    break
+        return found
+
+    async def purge_stale(self, id: str, before: datetime, *, trash_only: bool = False) -> Erased:
+        """`purge`, if `stale` would still name the conversation when its lock is held; else nothing."""
+        check_text("id", id, MAX_ID_CHARS)
+        async with self._db.write(self._user) as tx:
+            await conversations.lock(tx, self._user, id)
+            found = await conversations.get(tx, self._user, id)
+            if found is None or not _is_stale(found, before, trash_only):
+                return Erased(0, 0, 0)
+            return await conversations.remove(tx, self._user, id)
+
     async def _trash(self, id: str, trashed: bool) -> Conversation:
         check_text("id", id, MAX_ID_CHARS)
         async with self._db.write(self._user) as tx:
@@ -193,3 +223,9 @@ class ConversationVerbs(Scope):
         if "\\u0000" in stored or "\\ud" in stored:
             check_storable_json("metadata", metadata)
         return stored
+
+
+def _is_stale(found: Conversation, before: datetime, trash_only: bool) -> bool:
+    if found.pinned or (trash_only and found.deleted_at is None):
+        return False
+    return (found.deleted_at or found.updated_at) < before

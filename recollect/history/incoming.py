@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, cast, get_args
+from typing import Any, NamedTuple, cast, get_args
 
 from recollect.history.tokens import estimate_message
 from recollect.models.batch import Batch
@@ -19,6 +19,18 @@ from recollect.settings import Settings
 FIELDS = {"role": 0, "content": 0, "author": 0, "metadata": 0, "token_count": 0, "occurred_at": 0}.keys()
 MAX_TOKEN_COUNT = 2**31 - 1
 MAX_INSTRUCTIONS_CHARS = 200_000
+
+
+class Row(NamedTuple):
+    """The columns of one message; see `Batch`."""
+
+    role: str
+    author: str | None
+    text: str
+    parts: str | None
+    token_count: int
+    metadata: str | None
+    occurred_at: datetime | None
 
 
 def message_from_json(value: object, argument: str) -> NewMessage:
@@ -90,7 +102,7 @@ def prepare(messages: Sequence[NewMessage], key: str | None, settings: Settings)
         )
     batch = Batch()
     for index, message in enumerate(messages):
-        _add(batch, f"messages[{index}]", message, settings)
+        _add(batch, row_of(f"messages[{index}]", message, settings))
     if key is not None:
         batch.fingerprint = _fingerprint(batch, messages)
     return batch
@@ -133,7 +145,8 @@ def check_metadata(argument: str, value: object, settings: Settings) -> str:
     return stored
 
 
-def _add(batch: Batch, where: str, message: NewMessage, settings: Settings) -> None:
+def row_of(where: str, message: NewMessage, settings: Settings) -> Row:
+    """One message checked and measured. Raises: InvalidArgument that names the field."""
     if message.role not in get_args(Role):
         raise InvalidArgument(f"{where}.role", f"must be one of {', '.join(ROLES)}")
     text, parts = split_content(f"{where}.content", message.content)
@@ -146,22 +159,28 @@ def _add(batch: Batch, where: str, message: NewMessage, settings: Settings) -> N
     if message.occurred_at is not None:
         check_moment(f"{where}.occurred_at", message.occurred_at)
     content = message.content if isinstance(message.content, list) else None
-    batch.roles.append(message.role)
-    batch.authors.append(
-        None if message.author is None else check_text(f"{where}.author", message.author, 200)
-    )
-    batch.texts.append(text)
-    batch.parts.append(parts)
-    batch.token_counts.append(
+    return Row(
+        message.role,
+        None if message.author is None else check_text(f"{where}.author", message.author, 200),
+        text,
+        parts,
         estimate_message(text, content)
         if message.token_count is None
-        else check_int(f"{where}.token_count", message.token_count, 0, MAX_TOKEN_COUNT)
+        else check_int(f"{where}.token_count", message.token_count, 0, MAX_TOKEN_COUNT),
+        check_metadata(f"{where}.metadata", message.metadata, settings) if message.metadata else None,
+        message.occurred_at,
     )
-    batch.metadata.append(
-        check_metadata(f"{where}.metadata", message.metadata, settings) if message.metadata else None
-    )
-    batch.occurred_at.append(message.occurred_at)
-    terms, language = terms_of(text, message.author)
+
+
+def _add(batch: Batch, row: Row) -> None:
+    batch.roles.append(row.role)
+    batch.authors.append(row.author)
+    batch.texts.append(row.text)
+    batch.parts.append(row.parts)
+    batch.token_counts.append(row.token_count)
+    batch.metadata.append(row.metadata)
+    batch.occurred_at.append(row.occurred_at)
+    terms, language = terms_of(row.text, row.author)
     batch.terms.append(terms)
     batch.languages.append(language)
 

@@ -59,7 +59,12 @@ def random_id() -> str:
 
 def id_from_key(user_id: str, key: str) -> str:
     """The id of the conversation that a user begins with an idempotency key."""
-    digest = blake2b(f"{user_id}\0{key}".encode(), digest_size=16).digest()
+    return id_of(f"{user_id}\0{key}")
+
+
+def id_of(seed: str) -> str:
+    """An id that follows from a text, in the shape of a random one."""
+    digest = blake2b(seed.encode("utf-8", "surrogatepass"), digest_size=16).digest()
     return _id(int.from_bytes(digest) >> (128 - _ID_BITS))
 
 

@@ -115,15 +115,13 @@ def build_window(
     path_tokens = dict(zip((message.seq for message in found.messages), found.path_tokens, strict=True))
     if not whole or sum(costs) > room:
         summary, room = _summary(found.summary, room, planned)
-        places = [
-            Place(path_tokens[unit.messages[0].seq] - unit.messages[0].token_count, cost)
-            for unit, cost in zip(units, costs, strict=True)
-        ]
-        start = _start(places, room)
+        firsts = [unit.messages[0] for unit in units]
+        before = [path_tokens[message.seq] - message.token_count for message in firsts]
+        start = _start(list(zip(before, costs, strict=True)), room)
         whole = whole and not start
         units, costs = units[start:], costs[start:]
     spent = sum(costs)
-    fitted = _cut(units, spent, room, planned)
+    fitted = _cut(units, costs, room, planned)
     shown = [message for unit in fitted for message in unit.messages]
     used = planned.budget - room + (min(spent, room) if shown else 0)
     window = ContextWindow(
@@ -249,27 +247,29 @@ def _summary(found: StoredSummary | None, room: int, planned: Plan) -> tuple[Sto
 def _start(places: list[Place], room: int) -> int:
     """The index of the unit that the window begins with."""
     lowest, left = len(places), room
-    while lowest and places[lowest - 1].cost <= left:
+    while lowest and (cost := places[lowest - 1][1]) <= left:
         lowest -= 1
-        left -= places[lowest].cost
+        left -= cost
     if lowest == len(places):  # the newest alone is too large
         return max(0, lowest - 1)
     return first_anchor(places, lowest, room)
 
 
-def _cut(units: list[Unit], spent: int, room: int, planned: Plan) -> list[Unit]:
+def _cut(units: list[Unit], costs: list[int], room: int, planned: Plan) -> list[Unit]:
     """The units with what is too large cut to stubs. One alone that is too large is cut to the room;
     none is left where there is no room for its stubs."""
-    if spent > room:
+    if sum(costs) > room:
         (unit,) = units or [Unit([])]
         fixed = SYNTHETIC_TOKENS * sum(map(len, unit.unanswered.values()))
         fixed += sum(_around(message, planned) for message in unit.messages)
         shares = _shares(unit.messages, room - fixed, planned)
         return [_with_shares(unit, shares)] if shares else []
-    for place, unit in enumerate(units):
-        if any(message.token_count > planned.part for message in unit.messages):
-            units[place] = _with_shares(unit, [planned.most(message) for message in unit.messages])
-    return units
+    return [
+        _with_shares(unit, [planned.most(message) for message in unit.messages])
+        if cost >= planned.part  # else no message of it is too large
+        else unit
+        for unit, cost in zip(units, costs, strict=True)
+    ]
 
 
 def _shares(messages: list[Message], room: int, planned: Plan) -> list[int]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from recollect.history.formats import text
 from recollect.history.tokens import estimate
+from recollect.history.window import HEADER_TOKENS
 from recollect.models.conversation import Branch, Conversation, ConversationPage
 from recollect.models.errors import HeadMoved
 from recollect.models.message import ContextWindow, Message, MessagePage, MessageSlice, Turn
@@ -44,6 +45,12 @@ def page(page: MessagePage, shown: Mapping[int, str]) -> str:
     return f"{NOTICE}\n{body}\n{' '.join(steps)}"
 
 
+def exported(conversation_id: str, markdown: str, after: int | None) -> str:
+    """A page of an export, and the call that gives the next."""
+    body = text.fenced(f"id={attribute(conversation_id)}", text.quoted(markdown.rstrip()))
+    return f"{NOTICE}\n{body}" + ("" if after is None else f"\nMore: after={after}.")
+
+
 def more(page: MessagePage, shown: Mapping[int, str]) -> tuple[bool, bool]:
     """Whether there are messages before and after those of the page that are shown."""
     if not shown:
@@ -61,12 +68,20 @@ def what_fits(
     tokens = chars = 0
     for message in ranked:
         block = rendered(message)
-        tokens += estimate(block)
+        tokens += _tokens(message, block)
         chars += len(block)
         if kept and (tokens > MAX_TOKENS or chars > MAX_CHARS):
             break
         kept[message.seq] = block
     return {message.seq: kept[message.seq] for message in page.messages if message.seq in kept}
+
+
+def _tokens(message: Message, block: str) -> int:
+    """What a rendered message takes: the stored count where all of its text stands there as it is, which
+    spares most of what a page costs, else an estimate."""
+    if message.stored_parts is None and block.endswith(message.text):
+        return message.token_count + HEADER_TOKENS
+    return estimate(block)
 
 
 def block(message: Message, cut_at: int) -> str:

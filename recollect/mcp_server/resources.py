@@ -32,6 +32,9 @@ from recollect.models.errors import NotReady, RecollectError, Unavailable
 
 CONVERSATIONS = "recollect://conversations"
 TEMPLATE = "recollect://conversations/{id}{?before}"
+EXPORT = "recollect://conversations/{id}/export"
+MAX_EXPORT_CHARS = 20_000_000
+
 PAGE = 50
 """Conversations listed at a time, and messages of one read."""
 
@@ -77,6 +80,30 @@ def add_resources(server: RecollectServer, reach: Reach) -> None:
         shown = render.what_fits(page, newest_first, lambda message: render.block(message, CUT_AT))
         return render.page(page, shown)
 
+    @server.resource(
+        EXPORT,
+        name="export",
+        title="Export of a conversation",
+        description="A whole conversation, exactly, as JSON lines; `recollect import` reads them.",
+        mime_type="application/x-ndjson",
+        security=ResourceSecurity(exempt_params={"id"}),
+    )
+    async def export(id: str) -> str:
+        pieces: list[str] = []
+        size = 0
+        try:
+            async for piece in (await reach()).export(id=id):
+                size += len(piece)
+                if size > MAX_EXPORT_CHARS:
+                    raise ResourceError(
+                        f"this conversation is larger than {MAX_EXPORT_CHARS} characters; "
+                        "export_conversation gives it in pages, `recollect export` as a file"
+                    )
+                pieces.append(piece)
+        except RecollectError as error:
+            raise explain_resource(error) from error
+        return "".join(pieces)
+
     async def list_page(cursor: str | None) -> ListResourcesResult:
         try:
             page = await (await reach()).list(limit=PAGE, cursor=cursor)
@@ -100,7 +127,7 @@ def add_resources(server: RecollectServer, reach: Reach) -> None:
         context: CompletionContext | None,
     ) -> Completion | None:
         asked = (ref.uri if isinstance(ref, ResourceTemplateReference) else ref.name, argument.name)
-        if asked not in ((TEMPLATE, "id"), (RESUME, "conversation_id")):
+        if asked not in ((TEMPLATE, "id"), (EXPORT, "id"), (RESUME, "conversation_id")):
             return None
         try:
             return await _ids(reach, argument.value)

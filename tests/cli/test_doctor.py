@@ -153,6 +153,17 @@ def test_a_login_without_the_grant_is_told_which(recollect: Recollect, url: str)
     assert "web, which cannot bypass row security" in str(checks(again)["connection"]["says"])
 
 
+def test_a_login_that_sees_everybody_s_text_is_a_warning(recollect: Recollect, url: str) -> None:
+    run_sql(url, "CREATE ROLE web LOGIN", "GRANT recollect_app, recollect_search TO web")
+    ran = recollect("doctor", "--json", database_url=as_role(url, "web"))
+    found = checks(ran)["connection"]
+    assert (ran.code, found["status"]) == (0, "warning")
+    assert "by itself it sees the text of all users" in str(found["says"])
+    run_sql(url, str(found["fix"]).removeprefix("As who granted it: "))
+    again = checks(recollect("doctor", "--json", database_url=as_role(url, "web")))["connection"]
+    assert again["status"] == "ok"
+
+
 def test_linked_users_do_not_hinder_the_proof(recollect: Recollect, url: str) -> None:
     run_sql(
         url, "CREATE TABLE public.users (id text PRIMARY KEY)", "INSERT INTO public.users VALUES ('alice')"

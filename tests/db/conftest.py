@@ -42,6 +42,13 @@ def newest_only(newest: str) -> Generator[str]:
         yield newest
 
 
+@pytest.fixture
+def oldest_only(oldest: str) -> Generator[str]:
+    """As `server`, for what only the oldest version does."""
+    with cleaned(oldest):
+        yield oldest
+
+
 @contextmanager
 def cleaned(url: str) -> Generator[None]:
     databases = {row[0] for row in query(url, "SELECT datname FROM pg_database")}

@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from recollect.db import migrations
 from recollect.db.embedded.binaries import find_binaries
 from recollect.db.migrate import HEAD, Migrated, current_revision, migrate, script
+from recollect.db.schema import TABLES
 from recollect.db.target import parse_url
 from recollect.history.store import Recollect
 from recollect.models.errors import InvalidArgument, NotReady, Unavailable
@@ -71,6 +72,30 @@ def test_an_owner_can_migrate_and_then_use_it(server: str, attributes: str) -> N
     url = owned_by(server, attributes)
     assert migrate(parse_url(url)) == Migrated(None, HEAD, "db_owner")
     may_use(url)
+
+
+@pytest.mark.parametrize("attributes", ["CREATEROLE", "NOCREATEROLE"])
+def test_the_owner_sees_no_row_by_itself(server: str, attributes: str) -> None:
+    url = owned_by(server, attributes)
+    if attributes == "NOCREATEROLE":
+        with pytest.raises(NotReady, match="administrator") as refusal:
+            migrate(parse_url(url))
+        run_sql(on_database(server, url_database(url)), *statements_of(refusal.value))
+    migrate(parse_url(url))
+    may_use(url)
+    for table in TABLES:
+        assert query(url, f"SELECT * FROM recollect.{table}") == []
+
+
+def test_an_owner_who_saw_all_rows_does_so_no_more(oldest_only: str) -> None:
+    """As every owner on PostgreSQL 15 once did, where memberships cannot be granted without INHERIT."""
+    url = owned_by(oldest_only, "CREATEROLE")
+    migrate(parse_url(url))
+    may_use(url)
+    run_sql(oldest_only, "GRANT recollect_search TO db_owner")
+    assert len(query(url, "SELECT * FROM recollect.message")) == 1
+    migrate(parse_url(url))
+    assert query(url, "SELECT * FROM recollect.message") == []
 
 
 def test_migrating_again_changes_nothing(server: str) -> None:
@@ -130,8 +155,8 @@ def test_who_may_not_create_roles_is_told_what_an_administrator_has_to_run(
     url = owned_by(server, attributes)
     with pytest.raises(NotReady, match="administrator") as refusal:
         migrate(parse_url(url))
-    statements = [line for line in str(refusal.value).splitlines() if line.endswith(";")]
-    assert len(statements) == 4
+    statements = statements_of(refusal.value)
+    assert len(statements) == (6 if is_old(server) else 4)
     run_sql(on_database(server, url_database(url)), *statements)
     migrate(parse_url(url))
     may_use(url)
@@ -143,7 +168,7 @@ def test_who_does_not_own_the_database_is_told_what_an_administrator_has_to_run(
     url = as_role(database, "guest")
     with pytest.raises(NotReady, match="CREATE SCHEMA recollect AUTHORIZATION guest;") as refusal:
         migrate(parse_url(url))
-    run_sql(database, *[line for line in str(refusal.value).splitlines() if line.endswith(";")])
+    run_sql(database, *statements_of(refusal.value))
     migrate(parse_url(url))
     may_use(url)
 
@@ -154,7 +179,7 @@ def test_a_second_owner_on_a_server_is_told_what_an_administrator_has_to_run(ser
     url = as_role(new_database(server, "other_owner"), "other_owner")
     with pytest.raises(NotReady, match="administrator") as refusal:
         migrate(parse_url(url))
-    statements = [line for line in str(refusal.value).splitlines() if line.endswith(";")]
+    statements = statements_of(refusal.value)
     assert [statement.split()[0] for statement in statements] == ["GRANT", "GRANT"]
     run_sql(server, *statements)
     migrate(parse_url(url))
@@ -288,10 +313,18 @@ def url_database(url: str) -> str:
     return str(query(url, "SELECT current_database()")[0][0])
 
 
+def statements_of(refusal: NotReady) -> list[str]:
+    """What an administrator is told to run."""
+    return [line for line in str(refusal).splitlines() if line.endswith(";")]
+
+
+def is_old(server: str) -> bool:
+    return query(server, "SHOW server_version_num")[0][0] < "160000"
+
+
 def psql(server: str, url: str, text: str) -> str:
     """What psql prints for a script."""
-    old = query(server, "SHOW server_version_num")[0][0] < "160000"
-    folder = OLDEST if old else find_binaries([]).folder
+    folder = OLDEST if is_old(server) else find_binaries([]).folder
     command = [folder / "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", url]
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

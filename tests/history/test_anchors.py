@@ -37,7 +37,7 @@ def bursts(chance: random.Random) -> Iterator[int]:
 
 
 def placed(sizes: list[int]) -> list[Place]:
-    return [Place(end - size, size) for end, size in zip(accumulate(sizes), sizes, strict=True)]
+    return [(end - size, size) for end, size in zip(accumulate(sizes), sizes, strict=True)]
 
 
 def beginnings(places: list[Place], room: int) -> Iterator[tuple[int, int]]:
@@ -45,9 +45,9 @@ def beginnings(places: list[Place], room: int) -> Iterator[tuple[int, int]]:
     begins with, the lowest index that fits)."""
     lowest = spent = 0
     for end in range(1, len(places) + 1):
-        spent += places[end - 1].cost
+        spent += places[end - 1][1]
         while spent > room:
-            spent -= places[lowest].cost
+            spent -= places[lowest][1]
             lowest += 1
         if lowest:
             yield first_anchor(places[:end], lowest, room), lowest
@@ -68,10 +68,10 @@ def test_a_window_moves_by_more_than_a_quarter_of_its_room_and_only_when_it_has_
             continue
         assert lowest > before, "it still fitted"
         if before:
-            assert places[begin].position - places[before].position > room // 4
+            assert places[begin][0] - places[before][0] > room // 4
         before = begin
         moves += 1
-    total = sum(place.cost for place in places)
+    total = sum(cost for _, cost in places)
     assert total / room < moves < 4 * total / room
 
 
@@ -79,12 +79,12 @@ def test_a_window_moves_by_more_than_a_quarter_of_its_room_and_only_when_it_has_
 def test_a_window_shows_at_least_a_quarter_of_its_room_and_usually_most_of_it(sizes: Sizes) -> None:
     room = 8_000
     places = placed([size for size, _ in zip(sizes(random.Random(1)), range(3_000), strict=False)])
-    ends = list(accumulate(place.cost for place in places))
+    ends = list(accumulate(cost for _, cost in places))
     shown: list[float] = []
     for end, (begin, _) in enumerate(
         beginnings(places, room), len(places) - len(list(beginnings(places, room)))
     ):
-        shown.append((ends[end] - places[begin].position) / room)
+        shown.append((ends[end] - places[begin][0]) / room)
     assert min(shown) > 1 / 4
     assert sum(shown) / len(shown) > 0.7
 

@@ -163,19 +163,38 @@ async def _swallow_an_error(db: Database, history: History) -> None:
 
 
 async def _cancel_a_transaction(db: Database, history: History) -> None:
-    started = asyncio.Event()
+    backend = asyncio.get_running_loop().create_future()
 
     async def hang() -> None:
         async with db.write("alice") as tx:
             await tx.execute("UPDATE recollect.conversation SET title = 'half'")
-            started.set()
+            backend.set_result(await tx.fetchval("SELECT pg_backend_pid()"))
             await tx.execute("SELECT pg_sleep(60)")
 
     task = asyncio.create_task(hang())
-    await started.wait()
+    await _sleeps(db, await backend)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def _sleeps(db: Database, backend: int) -> None:
+    """Wait until that backend is in pg_sleep. A request to cancel that comes before the statement is
+    lost; then the connection is closed in the end, which is right, but not what is under test."""
+    watcher = await db.open_direct()
+    assert watcher is not None
+    try:
+        await watcher.execute(f"""
+            DO $$ BEGIN
+                WHILE NOT EXISTS (
+                    SELECT FROM pg_stat_activity WHERE pid = {backend} AND wait_event = 'PgSleep'
+                ) LOOP
+                    PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
+                END LOOP;
+            END $$
+        """)
+    finally:
+        await watcher.close()
 
 
 async def _cancel_while_it_opens(db: Database, history: History) -> None:

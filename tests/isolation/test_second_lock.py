@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from importlib import resources
 
 import asyncpg
@@ -36,9 +37,10 @@ CALLS = {
 }
 """Calls of every function for the user $1 and the conversation $2; no row where it is not theirs."""
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
 STATEMENTS = {
     "get_conversation": (),
-    "list_conversations": (False, None, None, None, None, None, None, 100),
     "update_conversation": (True, "taken", True, "taken", None, True, True),
     "trash_conversation": (True,),
     "branch_starts": (3,),
@@ -46,10 +48,20 @@ STATEMENTS = {
     "switch_head": (2,),
     "insert_summary": (2, "of two", 1),
     "list_summaries": (),
-    "messages_around": ([1], 2, 10),
     "delete_summary": (1, "another"),
+    "import_counts": (9, 9, 9, 9, False, NOW, None, "taken"),
+    "import_header": ("taken", None, "{}", True, None, NOW, 9, 9, 9, 9, False),
 }
 """The arguments of every other statement, after those that name the conversation."""
+
+OF_MANY = {
+    "list_conversations": (False, None, None, None, None, None, None, 100),
+    "export_conversations": ("", "z", 100),
+    "export_messages": ("", 0, "z", 1, 1_000_000),
+    "import_present": (["talk"],),
+    "messages_around": (["talk"], [1], 2, 10),
+}
+"""The arguments of statements that are not about the one conversation, after the user."""
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +106,7 @@ def test_every_function_and_every_statement_is_tried() -> None:
     functions = {*FUNCTIONS, *RETAINED} - {"open_v1", "search_queries_v1"}
     assert {call.split()[0] for call in CALLS} | {"search_v1", "search_keys_v1"} == functions
     files = {file.name.removesuffix(".sql") for file in resources.files(sql).iterdir()}
-    assert {*functions, *STATEMENTS} == {
+    assert {*functions, *STATEMENTS, *OF_MANY} == {
         name for name in files if not name.startswith("__") and "user_id = " in load(name)
     }
 
@@ -126,7 +138,7 @@ async def reached(connection: Connection, call: str) -> bool:
         return True
 
 
-@pytest.mark.parametrize("name", STATEMENTS)
+@pytest.mark.parametrize("name", [*STATEMENTS, *OF_MANY])
 async def test_a_statement_that_forgets_its_user_still_shows_and_changes_nothing(
     hers: Connection, name: str
 ) -> None:
@@ -136,10 +148,8 @@ async def test_a_statement_that_forgets_its_user_still_shows_and_changes_nothing
     async def found_by(user: str) -> int:
         await hers.execute("SET LOCAL ROLE recollect_app")
         await hers.execute("SELECT set_config('recollect.user_id', $1, true)", user)
-        named = () if name == "list_conversations" else ("talk",)
-        if name == "messages_around":  # names several conversations
-            named = (["talk"],)
-        found = len(await hers.fetch(statement, user, *named, *STATEMENTS[name]))
+        arguments = OF_MANY[name] if name in OF_MANY else ("talk", *STATEMENTS[name])
+        found = len(await hers.fetch(statement, user, *arguments))
         await hers.execute("SET LOCAL ROLE NONE")
         return found
 

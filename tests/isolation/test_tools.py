@@ -130,6 +130,8 @@ TOOLS = (
     ToolRow("list_messages", lambda its: {"conversation_id": its.id, "branches": True}),
     ToolRow("read_message", lambda its: {"conversation_id": its.id, "seq": 1, "offset": 1, "limit": 9}),
     ToolRow("read_message", lambda its: {"conversation_id": its.id, "seq": 99, "format": "json"}),
+    ToolRow("export_conversation", lambda its: {"conversation_id": its.id}),
+    ToolRow("export_conversation", lambda its: {"conversation_id": its.id, "format": "jsonl", "after": 1}),
     ToolRow("update_conversation", lambda its: {"conversation_id": its.id, "title": "taken"}),
     ToolRow("update_conversation", lambda its: {"conversation_id": its.id, "restore": True}),
     ToolRow("update_conversation", lambda its: {"conversation_id": its.id, "head": 1}),
@@ -167,6 +169,9 @@ OTHERS: dict[str, Callable[[Client, Thing], Awaitable[object]]] = {
     ),
     "recollect://conversations/{id}{?before} with before": lambda client, its: client.read_resource(
         f"recollect://conversations/{quote(its.id, safe='')}?before=3"
+    ),
+    "recollect://conversations/{id}/export": lambda client, its: client.read_resource(
+        f"recollect://conversations/{quote(its.id, safe='')}/export"
     ),
     "resume_conversation": lambda client, its: client.get_prompt(
         "resume_conversation", {"conversation_id": its.id}

@@ -13,7 +13,9 @@ import pytest
 
 from recollect.history.history import History
 from recollect.history.store import Recollect
+from recollect.models.conversation import Conversation
 from recollect.models.errors import InvalidArgument, RecollectError
+from recollect.models.imported import ImportedConversation, ImportedMessage, Stored
 from recollect.models.message import NewMessage
 from tests.isolation.people import SECRET, Pair, Thing, rows_of, told
 
@@ -25,6 +27,21 @@ class Row:
     verb: str
     arguments: Callable[[Thing], dict[str, Any]]
 
+
+LATER = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def exported(its: Thing) -> ImportedConversation:
+    """An export of one's own that claims a conversation's id."""
+    stored = Conversation(
+        its.id or "id", None, None, {}, False, None, None, LATER, LATER, 1, 1, 1, True, None, None
+    )
+    said = ImportedMessage("1", None, NewMessage("user", "x"), Stored(1, 0, LATER))
+    return ImportedConversation("recollect", stored.id, [said], stored=stored)
+
+
+OF_NO_CONVERSATION = ("erase_user", "export_zip", "stale")
+"""Verbs that name none: their answer is the same whosever a conversation is."""
 
 MATRIX = (
     Row("create", lambda its: {"id": its.id, "title": its.title, "instructions": "x", "metadata": {}}),
@@ -94,6 +111,14 @@ MATRIX = (
         },
     ),
     Row("search", lambda its: {"query": "secret", "limit": 1, "cursor": its.found}),
+    Row("export", lambda its: {"id": its.id, "format": "jsonl"}),
+    Row("export", lambda its: {"id": its.id, "format": "html"}),
+    Row("export_page", lambda its: {"id": its.id, "format": "markdown", "after": 1, "max_chars": 1_000}),
+    Row("export_zip", lambda its: {}),
+    Row("import_conversations", lambda its: {"stream": [exported(its)], "dry_run": True}),
+    Row("import_conversations", lambda its: {"stream": [exported(its)]}),
+    Row("stale", lambda its: {"before": LATER, "trash_only": True}),
+    Row("purge_stale", lambda its: {"id": its.id, "before": LATER, "trash_only": False}),
     Row("context", lambda its: {"id": its.id}),
     Row("context", lambda its: {"id": its.id, "max_tokens": 50, "format": "openai"}),
     Row("context", lambda its: {"id": its.id, "upto_seq": 1}),
@@ -118,7 +143,8 @@ def row(request: pytest.FixtureRequest) -> Row:
 async def run(history: History, row: Row, thing: Thing) -> str:
     """What the verb answers or raises, as text without the names that were asked for."""
     try:
-        answer: object = await getattr(history, row.verb)(**row.arguments(thing))
+        called = getattr(history, row.verb)(**row.arguments(thing))
+        answer: object = [piece async for piece in called] if inspect.isasyncgen(called) else await called
     except RecollectError as error:
         answer = (type(error).__name__, str(error), vars(error))
     return told(answer, thing)
@@ -168,7 +194,7 @@ async def test_two_users_may_use_the_same_id_and_the_same_key(
     assert await rows_of(admin, pair.alice.user_id) == before
 
 
-@pytest.mark.parametrize("row", [row for row in MATRIX if row.verb != "erase_user"], ids=name_of)
+@pytest.mark.parametrize("row", [row for row in MATRIX if row.verb not in OF_NO_CONVERSATION], ids=name_of)
 async def test_the_owner_gets_other_answers(pair: Pair, row: Row) -> None:
     """Without this, a matrix of calls that always fail would pass."""
     assert await run(pair.alice, row, pair.hers) != await run(pair.alice, row, pair.nobodys)

@@ -13,5 +13,8 @@ BEGIN
                 NULL; -- another database's, or not ours to drop
         END;
     END LOOP;
+    IF to_regrole('recollect_search') IS NULL THEN
+        DROP ROLE IF EXISTS recollect_migrator;
+    END IF;
 END
 $leave$

@@ -22,6 +22,9 @@ SELECT
         ),
         false
     ) AS may_act,
+    coalesce(
+        (SELECT pg_has_role(oid, 'USAGE') FROM pg_roles WHERE rolname = 'recollect_search'), false
+    ) AS sees_all,
     ARRAY(
         SELECT rolname::text FROM pg_roles WHERE rolname IN ('recollect_app', 'recollect_search')
     ) AS roles,

@@ -53,16 +53,14 @@ def render_each(messages: Sequence[Message]) -> list[str]:
     """Every message, rendered. Most conversations hold no line that poses as ours, and most messages
     are one plain text: to look once through all of them is what makes a window cheap."""
     plain = not _may_pose("\n".join([m.text for m in messages]))
-    return [
-        f"[#{m.seq} {m.role} {_minute(m.created_at)}]\n{m.text}"
-        if plain
-        and m.stored_parts is None
-        and m.author is None
-        and m.occurred_at is None
-        and m.parent_seq == m.seq - 1
-        else render_message(m)
-        for m in messages
-    ]
+    rendered: list[str] = []
+    for message in messages:
+        seq, parent, role, author, text, parts, _, _, _, created_at, occurred_at = message
+        if plain and parts is None and author is None and occurred_at is None and parent == seq - 1:
+            rendered.append(f"[#{seq} {role} {_minute(created_at)}]\n{text}")
+        else:
+            rendered.append(render_message(message))
+    return rendered
 
 
 def render_message(message: Message, text: str | None = None) -> str:

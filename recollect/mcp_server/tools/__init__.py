@@ -8,6 +8,7 @@ from recollect.mcp_server.tools import (
     append_messages,
     create_conversation,
     delete_conversation,
+    export_conversation,
     fork_conversation,
     list_conversations,
     list_messages,
@@ -32,5 +33,6 @@ DEFINITIONS: tuple[Definition, ...] = (
     read_message.DEFINITION,
     update_conversation.DEFINITION,
     fork_conversation.DEFINITION,
+    export_conversation.DEFINITION,
     delete_conversation.DEFINITION,
 )

@@ -15,7 +15,14 @@ from tests.mcp_server.protected.streams import SseSession
 
 MODERN = "2026-07-28"
 
-READING = ("load_context", "list_conversations", "search_messages", "list_messages", "read_message")
+READING = (
+    "load_context",
+    "list_conversations",
+    "search_messages",
+    "list_messages",
+    "read_message",
+    "export_conversation",
+)
 
 CALLS: dict[str, dict[str, Any]] = {
     "create_conversation": {"conversation_id": "new"},
@@ -30,6 +37,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "read_message": {"conversation_id": "talk", "seq": 1},
     "update_conversation": {"conversation_id": "talk", "title": "another"},
     "fork_conversation": {"conversation_id": "talk"},
+    "export_conversation": {"conversation_id": "talk"},
     "delete_conversation": {"conversation_id": "talk"},
 }
 PERMANENT = {"conversation_id": "talk", "permanent": True, "confirm": "talk"}

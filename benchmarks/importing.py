@@ -1,0 +1,142 @@
+"""How fast an archive is imported, and in how much memory: `python -m benchmarks.importing`.
+
+Makes an archive in ChatGPT's shape, imports it into an embedded PostgreSQL of its own, imports it
+again, and exports it. About 20 seconds with the default of 50,000 messages.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import resource
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from recollect.db.embedded import status, stop
+from recollect.history.history import History
+from recollect.history.importing import read
+from recollect.history.store import Recollect
+from recollect.models.imported import ConversationReport
+from recollect.settings import Settings
+
+PER_CONVERSATION = 20
+WORDS = (
+    *("the", "a", "plan", "of", "visa", "she", "decided", "to", "go", "home", "budget", "tokens", "python"),
+    *("import", "error", "when", "where", "how", "why", "because", "therefore", "train", "ticket", "cheap"),
+    *("expensive", "morning", "evening", "answer", "question", "file", "line", "number"),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.importing", description=__doc__)
+    parser.add_argument("--messages", type=int, default=50_000)
+    messages = parser.parse_args().messages
+    for name in [name for name in os.environ if name.startswith("RECOLLECT_") or name == "DATABASE_URL"]:
+        del os.environ[name]
+    os.environ["RECOLLECT_CONFIG"] = os.devnull
+    with tempfile.TemporaryDirectory(prefix="rb", ignore_cleanup_errors=True) as folder:
+        home = Path(folder) / "home"
+        archive = Path(folder) / "conversations.json"
+        write_archive(archive, messages)
+        print(f"{messages:,} messages, {archive.stat().st_size / 1e6:.0f} MB")
+        try:
+            asyncio.run(measure(home, archive))
+        finally:
+            stop(home)
+
+
+def write_archive(path: Path, messages: int) -> None:
+    """Conversations of 20 messages of 10 to 150 words."""
+    chance = random.Random(1)
+    with path.open("w") as file:
+        for number in range(messages // PER_CONVERSATION):
+            file.write(("," if number else "[") + json.dumps(conversation(number, chance)))
+        file.write("]")
+
+
+def conversation(number: int, chance: random.Random) -> dict[str, Any]:
+    nodes: dict[str, Any] = {}
+    before: str | None = None
+    for place in range(PER_CONVERSATION):
+        id = f"{number:08x}-{place:04x}-4000-8000-000000000000"
+        nodes[id] = {
+            "id": id,
+            "parent": before,
+            "children": [],
+            "message": {
+                "id": id,
+                "author": {"role": "assistant" if place % 2 else "user"},
+                "create_time": 1_700_000_000 + place,
+                "content": {
+                    "content_type": "text",
+                    "parts": [" ".join(chance.choices(WORDS, k=chance.randint(10, 150)))],
+                },
+                "metadata": {"model_slug": "gpt-5"} if place % 2 else {},
+            },
+        }
+        if before is not None:
+            nodes[before]["children"].append(id)
+        before = id
+    return {
+        "title": f"Conversation {number}",
+        "create_time": 1_700_000_000,
+        "update_time": 1_700_000_000 + PER_CONVERSATION,
+        "conversation_id": f"conversation-{number}",
+        "current_node": before,
+        "mapping": nodes,
+    }
+
+
+async def measure(home: Path, archive: Path) -> None:
+    async with Recollect.open(Settings.model_validate({"home": home})) as store:
+        history = store.for_user("local")
+        for what in ("import", "import again"):
+            began = time.monotonic()
+            messages, most = await imported(history, archive, home)
+            print(f"{what:<13} {messages / (time.monotonic() - began):>8,.0f} messages/s")
+            if most:
+                print(f"{'':13} {most / 1e6:>8,.0f} MB of the server's own memory at most")
+        began = time.monotonic()
+        size = 0
+        async for piece in history.export():
+            size += len(piece)
+        seconds = time.monotonic() - began
+        print(f"{'export':<13} {messages / seconds:>8,.0f} messages/s, {size / 1e6:.0f} MB")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(f"{'this process':<13} {peak / 1e6:>8,.0f} MB at most")
+
+
+async def imported(history: History, archive: Path, home: Path) -> tuple[int, int]:
+    """How many messages were read, and the most memory that the server took."""
+    messages = most = number = 0
+    async for report in history.import_conversations(read([archive])):
+        if isinstance(report, ConversationReport):
+            messages += report.messages
+        number += 1
+        if number % 500 == 0:
+            most = max(most, server_memory(home))
+    return messages, most
+
+
+def server_memory(home: Path) -> int:
+    """Bytes of the server's processes, what they share counted once; 0 where there is no /proc."""
+    postmaster = status(home).postmaster_pid
+    found = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((folder / "stat").read_text().rpartition(") ")[2].split()[1])
+            if postmaster in (parent, int(folder.name)):
+                lines = (folder / "smaps_rollup").read_text().splitlines()
+                found += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+        except (OSError, ValueError, IndexError):
+            continue  # it ended meanwhile
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""`recollect import`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sys
+import time
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recollect.cli.terminal import harmless, one_line, styled, table
+from recollect.history.importing import read, total_bytes
+from recollect.history.store import Recollect
+from recollect.models.imported import ConversationReport, ImportReport, Problem, Skipped
+from recollect.settings import Settings
+
+SHOWN_ONE_BY_ONE = 20
+REDRAW_SECONDS = 0.1
+
+
+def command(
+    files: Annotated[
+        list[Path], typer.Argument(help="Files, zips or folders: exports as they were downloaded.")
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, store nothing.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every conversation.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON lines, for programs: a report for each conversation.")
+    ] = False,
+) -> None:
+    """Take in conversations of other programs, or of a Recollect export.
+
+    Reads the exports of ChatGPT, Claude, Open WebUI, LibreChat and Gemini (Takeout), the session files
+    of Claude Code (~/.claude/projects) and Codex (~/.codex/sessions), and JSON lines of messages. Finds
+    out which is which. Importing again adds what is new and changes nothing else; an import that was
+    interrupted goes on when it is started again. Ends with exit code 3 if pieces could not be read.
+    """
+    tally = _Tally(verbose, as_json, dry_run, 0 if as_json else total_bytes(files))
+    try:
+        asyncio.run(_import(files, dry_run, tally))
+    finally:
+        tally.clear_bar()
+    tally.print_end()
+    if tally.failed:
+        raise typer.Exit(3)
+
+
+async def _import(files: list[Path], dry_run: bool, tally: _Tally) -> None:
+    settings = Settings()
+    async with Recollect.open(settings) as store:
+        history = store.for_user(settings.user_id)
+        stream = read(files, tally.count_bytes)
+        async for report in history.import_conversations(stream, dry_run=dry_run):
+            tally.add(report)
+
+
+class _Tally:
+    """What came so far: counts, a bar on a terminal, and what is worth a line of its own."""
+
+    def __init__(self, verbose: bool, as_json: bool, dry_run: bool, total: int) -> None:
+        self._verbose = verbose
+        self._as_json = as_json
+        self._dry_run = dry_run
+        self._total = total
+        self._read = 0
+        self._bar = not as_json and sys.stderr.isatty()
+        self._drawn = 0.0
+        self._outcomes: Counter[str] = Counter()
+        self._sources: Counter[str] = Counter()
+        self._added = self._messages = self.failed = 0
+        self._converted: Counter[str] = Counter()
+        self._left_out: Counter[str] = Counter()
+        self._first: list[ConversationReport] = []
+
+    def count_bytes(self, count: int) -> None:
+        self._read += count
+
+    def add(self, report: ImportReport) -> None:
+        if self._as_json:
+            print(json.dumps(_fields(report)))
+        if isinstance(report, Skipped):
+            self._left_out[str(report)] += 1
+        elif isinstance(report, Problem):
+            self.failed += 1
+            self._say(f"could not be read: {report}")
+        else:
+            self._add_conversation(report)
+        self._draw_bar()
+
+    def _add_conversation(self, report: ConversationReport) -> None:
+        self._outcomes[report.outcome] += 1
+        self._sources[report.source] += 1
+        self._messages += report.messages
+        self._added += report.added
+        self._converted += report.notes.converted
+        self._left_out += report.notes.left_out
+        if len(self._first) <= SHOWN_ONE_BY_ONE or self._verbose:
+            self._first.append(report)
+        for problem in report.notes.problems:
+            self._say(f"could not be imported, in {report.conversation_id} ({_title(report)}): {problem}")
+        if report.notes.more_problems:
+            self._say(f"… and {report.notes.more_problems} more in {report.conversation_id}")
+        self.failed += len(report.notes.problems) + report.notes.more_problems
+
+    def print_end(self) -> None:
+        if self._as_json:
+            summary = {"outcomes": self._outcomes, "messages": self._messages, "added": self._added}
+            print(json.dumps({"summary": {**summary, "problems": self.failed, "dry_run": self._dry_run}}))
+            return
+        if self._first and (self._verbose or len(self._first) <= SHOWN_ONE_BY_ONE):
+            rows = [
+                (one.conversation_id, _title(one), one.outcome, f"{one.added} of {one.messages}")
+                for one in self._first
+            ]
+            print(table(("ID", "TITLE", "", "NEW MESSAGES"), rows, flexible=1) + "\n")
+        would = "Would import" if self._dry_run else "Imported"
+        sources = ", ".join(self._sources) or "nothing"
+        print(
+            f"{would} {_counted(self._added, 'new message')}; {_counted(self._messages, 'message')} in "
+            f"{_counted(self._outcomes.total(), 'conversation')} were read from {sources}."
+        )
+        for outcome, count in sorted(self._outcomes.items()):
+            print(f"  {outcome:<10} {_counted(count, 'conversation'):>20}")
+        for heading, notes in (("Converted", self._converted), ("Left out", self._left_out)):
+            if notes:
+                print(styled("1", f"{heading}:"))
+                for note, count in notes.most_common():
+                    print(f"  {count:>8,}  {one_line(note)}")
+        if self.failed:
+            print(styled("1;31", f"{_counted(self.failed, 'piece')} could not be imported, named above."))
+
+    def clear_bar(self) -> None:
+        if self._bar:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+    def _say(self, line: str) -> None:
+        if not self._as_json:
+            self.clear_bar()
+            print(harmless(line), file=sys.stderr)
+
+    def _draw_bar(self) -> None:
+        if not self._bar or time.monotonic() - self._drawn < REDRAW_SECONDS:
+            return
+        self._drawn = time.monotonic()
+        share = min(1.0, self._read / self._total) if self._total else 0.0
+        blocks = round(share * 20)
+        line = f"[{'#' * blocks}{'.' * (20 - blocks)}] {share:4.0%}  {self._outcomes.total():,} conversations"
+        line = f"{line}, {self._messages:,} messages"[: shutil.get_terminal_size().columns - 1]
+        print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
+def _title(report: ConversationReport) -> str:
+    return one_line(report.title or "(untitled)")
+
+
+def _fields(report: ImportReport) -> dict[str, object]:
+    if not isinstance(report, ConversationReport):
+        kind = "problem" if isinstance(report, Problem) else "skipped"
+        return {kind: asdict(report)}
+    notes = report.notes
+    return {
+        "conversation": {
+            "id": report.conversation_id,
+            "title": report.title,
+            "source": report.source,
+            "source_id": report.source_id,
+            "outcome": report.outcome,
+            "messages": report.messages,
+            "added": report.added,
+            "converted": notes.converted,
+            "left_out": notes.left_out,
+            "problems": notes.problems,
+            "more_problems": notes.more_problems,
+        }
+    }

@@ -1,0 +1,193 @@
+"""Statements of an import: many conversations and messages at once, each in its given place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import asyncpg
+
+from recollect.db.database import ReadTx, WriteTx
+from recollect.db.sql import load
+from recollect.models.conversation import Summary
+from recollect.models.terms import terms_of
+
+_CONVERSATIONS = load("import_conversations")
+_MESSAGES = load("import_messages")
+_PRESENT = load("import_present")
+_COUNTS = load("import_counts")
+_HEADER = load("import_header")
+
+
+class ConversationRow(NamedTuple):
+    """A conversation to insert, in the order of `import_conversations`."""
+
+    id: str
+    title: str | None
+    instructions: str | None
+    metadata: str
+    pinned: bool
+    archived_at: datetime | None
+    deleted_at: datetime | None
+    created_at: datetime | None
+    updated_at: datetime | None
+    last_seq: int
+    head_seq: int
+    head_tokens: int
+    message_count: int
+    linear: bool
+    forked_from: str | None
+    forked_seq: int | None
+
+
+class MessageRow(NamedTuple):
+    """A message to insert, in the order of `import_messages`. created_at None: now."""
+
+    conversation_id: str
+    seq: int
+    parent_seq: int
+    role: str
+    author: str | None
+    text: str
+    parts: str | None
+    token_count: int
+    path_tokens: int
+    metadata: str | None
+    occurred_at: datetime | None
+    created_at: datetime | None
+    key: str | None
+    fingerprint: bytes | None
+
+
+class Present(NamedTuple):
+    """A conversation that is here already."""
+
+    id: str
+    last_seq: int
+    head_seq: int
+    head_tokens: int
+    message_count: int
+    linear: bool
+    deleted_at: datetime | None
+    updated_at: datetime
+
+
+class PlacedMessage(NamedTuple):
+    """A message that is here already, without its content."""
+
+    seq: int
+    key: str | None
+    fingerprint: bytes | None
+    path_tokens: int
+
+
+async def insert_conversations(tx: WriteTx, user_id: str, rows: Sequence[ConversationRow]) -> set[str]:
+    """Insert those that are not here yet; their ids."""
+    if not rows:
+        return set()
+    ordered = sorted(rows, key=lambda row: row.id.encode())
+    inserted = await tx.fetch(_CONVERSATIONS, user_id, *map(list, zip(*ordered, strict=True)))
+    return {row["id"] for row in inserted}
+
+
+async def present(tx: ReadTx, user_id: str, ids: Sequence[str], *, lock: bool) -> dict[str, Present]:
+    """Those of the conversations that are here. lock: keep appends out until the transaction ends."""
+    if not ids:
+        return {}
+    rows = await tx.fetch(f"{_PRESENT} FOR UPDATE" if lock else _PRESENT, user_id, list(ids))
+    return {row["id"]: Present._make(row) for row in rows}
+
+
+async def placed(tx: ReadTx, user_id: str, id: str) -> list[PlacedMessage]:
+    """The messages of a conversation by seq."""
+    rows = await tx.fetch(
+        """SELECT seq, key, fingerprint, path_tokens FROM recollect.message
+        WHERE user_id = $1 AND conversation_id = $2
+        ORDER BY seq""",
+        user_id,
+        id,
+    )
+    return [PlacedMessage._make(row) for row in rows]
+
+
+async def stored(tx: ReadTx, user_id: str, id: str, low: int, high: int) -> list[MessageRow]:
+    """The messages of a conversation with low <= seq <= high, as they would be inserted."""
+    rows: list[asyncpg.Record] = await tx.fetch(
+        """SELECT conversation_id, seq, parent_seq, role, author, text, parts::text AS parts, token_count,
+               path_tokens, metadata::text AS metadata, occurred_at, created_at, key, fingerprint
+        FROM recollect.message
+        WHERE user_id = $1 AND conversation_id = $2 AND seq >= $3 AND seq <= $4
+        ORDER BY seq""",
+        user_id,
+        id,
+        low,
+        high,
+    )
+    return [MessageRow._make(row) for row in rows]
+
+
+async def insert_messages(tx: WriteTx, user_id: str, rows: Sequence[MessageRow]) -> None:
+    if rows:
+        found = [terms_of(row.text, row.author) for row in rows]
+        await tx.execute(
+            _MESSAGES, user_id, *map(list, zip(*rows, strict=True)), *map(list, zip(*found, strict=True))
+        )
+
+
+class Counts(NamedTuple):
+    """Where a conversation ends, in the order of `import_counts`. updated_at: where it is later."""
+
+    id: str
+    last_seq: int
+    head_seq: int
+    head_tokens: int
+    message_count: int
+    linear: bool
+    updated_at: datetime | None
+    title: str | None
+    new_title: str | None
+
+
+async def set_counts(tx: WriteTx, user_id: str, counts: Counts) -> None:
+    """Where a conversation ends now, and a title that was found since."""
+    await tx.execute(_COUNTS, user_id, *counts)
+
+
+async def set_header(tx: WriteTx, user_id: str, row: ConversationRow) -> None:
+    """Everything of a conversation but when it was made and whether it is in the trash."""
+    await tx.execute(
+        _HEADER,
+        user_id,
+        row.id,
+        row.title,
+        row.instructions,
+        row.metadata,
+        row.pinned,
+        row.archived_at,
+        row.updated_at,
+        row.last_seq,
+        row.head_seq,
+        row.head_tokens,
+        row.message_count,
+        row.linear,
+    )
+
+
+async def insert_summaries(tx: WriteTx, user_id: str, id: str, summaries: Sequence[Summary]) -> None:
+    """Insert those whose message has no summary yet."""
+    if summaries:
+        await tx.execute(
+            """INSERT INTO recollect.summary
+                (user_id, conversation_id, upto_seq, token_count, content, created_at)
+            SELECT $1, $2, n.upto_seq, n.token_count, n.content, n.created_at
+            FROM unnest($3::integer[], $4::integer[], $5::text[], $6::timestamptz[])
+                AS n (upto_seq, token_count, content, created_at)
+            ON CONFLICT (user_id, conversation_id, upto_seq) DO NOTHING""",
+            user_id,
+            id,
+            [summary.upto_seq for summary in summaries],
+            [summary.token_count for summary in summaries],
+            [summary.content for summary in summaries],
+            [summary.created_at for summary in summaries],
+        )

@@ -1,0 +1,151 @@
+"""The verbs that give a user's conversations away, to be read or to be taken elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass
+from typing import Literal
+
+from recollect.db import exports
+from recollect.db.database import ReadTx
+from recollect.db.exports import Exported
+from recollect.db.messages import MAX_SEQ
+from recollect.history.exporting import EVERYTHING, EXPORT_FORMATS, WRITERS, ExportFormat
+from recollect.history.exporting.archive import README, Archive, file_name
+from recollect.history.exporting.document import JsonLines
+from recollect.history.exporting.writer import Writer
+from recollect.history.incoming import check_int, check_text
+from recollect.history.scope import MAX_ID_CHARS, Scope, not_found
+from recollect.models.conversation import Conversation
+from recollect.models.errors import InvalidArgument
+
+
+@dataclass(slots=True)
+class ExportPage:
+    """A piece of the export of one conversation.
+
+    begin:     what stands before the messages; empty but on the first page.
+    messages:  (seq, text) each.
+    end:       what stands after all messages; empty where more follow.
+    """
+
+    begin: str
+    messages: list[tuple[int, str]]
+    end: str
+    conversation: Conversation
+
+    @property
+    def more(self) -> bool:
+        """Whether more follows: the next page is `after` the last seq of this one."""
+        return not self.end
+
+
+class ExportVerbs(Scope):
+    """What one user can take along."""
+
+    async def export(self, *, format: ExportFormat = "jsonl", id: str | None = None) -> AsyncGenerator[str]:
+        """All conversations, or the one with this id, as text in pieces, all out of one moment.
+
+        format:  "jsonl" and "json" hold everything exactly, the trash included; `import_conversations`
+                 reads them back. "markdown" and "html" are to be read: every message, branches marked.
+                 "openai" and "anthropic" are JSON lines for other programs: of each conversation the
+                 path that ends with its head. Those four leave out the trash, unless `id` is in it.
+
+        Memory does not grow with what is exported, but for one conversation with "openai" and
+        "anthropic". Raises: InvalidArgument, NotFound, Unavailable.
+        """
+        if format not in EXPORT_FORMATS:
+            raise InvalidArgument("format", f"must be one of {', '.join(EXPORT_FORMATS)}")
+        if id is not None:
+            check_text("id", id, MAX_ID_CHARS)
+        async with self._db.snapshot(self._user) as tx:
+            async for piece in self._text(tx, WRITERS[format](), id, trash=format in EVERYTHING):
+                yield piece
+
+    async def export_page(
+        self, id: str, *, format: Literal["jsonl", "markdown"] = "jsonl", after: int = 0, max_chars: int
+    ) -> ExportPage:
+        """A piece of the export of one conversation: the messages above seq `after`, at least one and
+        no more than `max_chars` characters hold. Messages never change, so that pages which are read
+        while the conversation grows fit together.
+
+        Raises: InvalidArgument, NotFound.
+        """
+        check_text("id", id, MAX_ID_CHARS)
+        check_int("after", after, 0, MAX_SEQ)
+        writer = WRITERS[format]()
+        async with self._db.snapshot(self._user) as tx:
+            async for exported in exports.conversations(tx, self._user, id, after):
+                before = writer.begin() + writer.conversation(exported)
+                page = ExportPage("" if after else before, [], "", exported.conversation)
+                length = 0
+                async for stored in exported.messages:
+                    text = writer.message(stored)
+                    length += len(text)
+                    if page.messages and length > max_chars:
+                        return page
+                    page.messages.append((stored.message.seq, text))
+                page.end = "".join(map(writer.summary, exported.summaries)) + writer.close()
+                if isinstance(writer, JsonLines):
+                    writer.count_all(exported.conversation.message_count)
+                page.end += writer.end()
+                return page
+        raise not_found(id)
+
+    async def export_zip(self) -> AsyncGenerator[bytes]:
+        """Everything of this user in one zip, in pieces, all out of one moment: `recollect.jsonl`,
+        `conversations.html`, and a Markdown file for each conversation. The trash is in the first
+        alone. Raises: Unavailable."""
+        archive = Archive()
+        async with self._db.snapshot(self._user) as tx:
+            members: list[tuple[str, AsyncIterator[str]]] = [
+                ("README.txt", _pieces(README)),
+                ("recollect.jsonl", self._text(tx, WRITERS["jsonl"](), None, trash=True)),
+                ("conversations.html", self._text(tx, WRITERS["html"](), None, trash=False)),
+            ]
+            for name, text in members:
+                async for piece in archive.add(name, text):
+                    yield piece
+            number = 0
+            async for exported in exports.conversations(tx, self._user, None):
+                if exported.conversation.deleted_at is not None:
+                    async for _ in exported.messages:
+                        pass
+                    continue
+                number += 1
+                text = _conversation(exported, WRITERS["markdown"]())
+                async for piece in archive.add(file_name(number, exported), text):
+                    yield piece
+        yield archive.close()
+
+    async def _text(self, tx: ReadTx, writer: Writer, id: str | None, *, trash: bool) -> AsyncGenerator[str]:
+        found = False
+        async for exported in exports.conversations(tx, self._user, id):
+            if not found:
+                yield writer.begin()
+            found = True
+            shown = trash or id is not None or exported.conversation.deleted_at is None
+            async for piece in _conversation(exported, writer if shown else None):
+                yield piece
+        if not found:
+            if id is not None:
+                raise not_found(id)
+            yield writer.begin()
+        yield writer.end()
+
+
+async def _conversation(exported: Exported, writer: Writer | None) -> AsyncGenerator[str]:
+    """The text of one conversation; none without a writer."""
+    if writer is not None:
+        yield writer.conversation(exported)
+    async for stored in exported.messages:
+        if writer is not None:
+            yield writer.message(stored)
+    if writer is not None:
+        for summary in exported.summaries:
+            yield writer.summary(summary)
+        yield writer.close()
+
+
+async def _pieces(text: str) -> AsyncGenerator[str]:
+    yield text

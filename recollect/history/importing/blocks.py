@@ -1,0 +1,111 @@
+"""Content blocks of Anthropic's shape as exports have them: fields may be missing, blocks may be of a
+product and not of the API. The API's own blocks are read by `recollect.history.formats.anthropic`."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from recollect.history.formats.rendered import JsonObject
+from recollect.history.importing.values import items, kept, obj, text
+from recollect.models.imported import Notes
+from recollect.models.message import Part
+
+PLUMBING = ("token_budget", "flag")
+"""Blocks that say nothing."""
+
+
+def block_parts(content: object, source: str, id: str, notes: Notes) -> list[Part]:
+    """The parts of a message's content.
+
+    source:  whose blocks they are, for those that have no counterpart.
+    id:      of the message; calls without an id get one of it.
+    """
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}] if content else []
+    parts: list[Part] = []
+    open_calls: list[Part] = []
+    for index, block in enumerate(cast("list[object]", content) if isinstance(content, list) else ()):
+        if not isinstance(block, dict):
+            notes.fail(f"message {id}: block {index} is no object")
+            continue
+        part = _part(cast("JsonObject", block), source, f"{id}:{index}", open_calls, notes)
+        if part is not None:
+            parts.append(part)
+    return parts
+
+
+def _part(block: JsonObject, source: str, made_id: str, open_calls: list[Part], notes: Notes) -> Part | None:
+    kind = text(block, "type") or ""
+    if kind == "text":
+        words = text(block, "text")
+        return {"type": "text", "text": words, **kept(citations=block.get("citations"))} if words else None
+    if kind == "thinking":
+        words = text(block, "thinking")
+        if not words:
+            return None
+        rest = kept(summaries=block.get("summaries"), signature=text(block, "signature"))
+        return {"type": "reasoning", "text": words, "provider": "anthropic", **rest}
+    if kind == "tool_use":
+        given: Any = block.get("input")
+        call: Part = {
+            "type": "tool_call",
+            "id": text(block, "id") or made_id,
+            "name": text(block, "name") or "tool",
+            "arguments": given if isinstance(given, (dict, str)) else {},
+        }
+        open_calls.append(call)
+        return call
+    if kind == "tool_result":
+        return _result(block, source, made_id, open_calls, notes)
+    if kind == "image" and (data := text(obj(block, "source"), "data")):
+        return {"type": "image", "data": data, **kept(media_type=text(obj(block, "source"), "media_type"))}
+    if kind == "voice_note":
+        words = "\n".join(filter(None, [text(block, "title"), text(block, "text")]))
+        return {"type": "text", "text": words, "transcription": True} if words else None
+    if kind in PLUMBING:
+        notes.left_out[f"blocks of the type {kind!r}"] += 1
+        return None
+    notes.converted[f"blocks of the type {kind[:60]!r}, kept as they were"] += 1
+    return {"type": "other", "format": source, "value": block}
+
+
+def _result(block: JsonObject, source: str, made_id: str, open_calls: list[Part], notes: Notes) -> Part:
+    content: Any = block.get("content")
+    inside = content if isinstance(content, str) else block_parts(content, source, made_id, notes)
+    call_id = text(block, "tool_use_id")
+    if call_id is None:
+        name = text(block, "name")
+        answered = next((call for call in open_calls if call["name"] == name), None)
+        if answered is None and open_calls:
+            answered = open_calls[0]
+        call_id = made_id if answered is None else answered["id"]
+    open_calls[:] = [call for call in open_calls if call["id"] != call_id]
+    rest = kept(is_error=block.get("is_error") is True, name=text(block, "name"))
+    if isinstance(inside, list) and len(inside) == 1 and inside[0].keys() == {"type", "text"}:
+        inside = inside[0]["text"]
+    return {"type": "tool_result", "call_id": call_id, "content": inside, **rest}
+
+
+def attachments(message: JsonObject) -> list[Part]:
+    """Files that a message of Claude's export names, with the text that was extracted from them."""
+    parts: list[Part] = []
+    for name, id_field in (("attachments", "id"), ("files", "file_uuid"), ("files_v2", "file_uuid")):
+        for value in items(message, name):
+            if not isinstance(value, dict):
+                continue
+            file = cast("JsonObject", value)
+            part: Part = {
+                "type": "image" if file.get("file_kind") == "image" else "file",
+                **kept(
+                    name=text(file, "file_name"),
+                    text=text(file, "extracted_content"),
+                    size=file.get("file_size"),
+                    kind=text(file, "file_type"),
+                    file_id=text(file, id_field),
+                    provider="claude",
+                ),
+            }
+            known = [other for other in parts if part.get("name") and other.get("name") == part.get("name")]
+            if not known:
+                parts.append(part)
+    return parts

@@ -1,0 +1,117 @@
+"""Open WebUI's export of chats: a list whose entries hold a `chat` with its `history`, a tree."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from recollect.history.formats import media
+from recollect.history.formats.rendered import JsonObject
+from recollect.history.importing.format import ImportFormat, one_each
+from recollect.history.importing.tree import depth_first, nearest
+from recollect.history.importing.values import items, kept, obj, text, time
+from recollect.models.imported import ImportedConversation, ImportedMessage, Notes
+from recollect.models.message import ROLES, NewMessage, Part
+
+SOURCE = "open-webui"
+
+
+def matches(value: JsonObject) -> bool:
+    chat = obj(value, "chat")
+    return isinstance(obj(chat, "history").get("messages"), dict) or isinstance(chat.get("messages"), list)
+
+
+def read(value: JsonObject) -> ImportedConversation:
+    chat = obj(value, "chat")
+    found = ImportedConversation(
+        SOURCE,
+        text(value, "id") or text(chat, "id") or f"{value.get('created_at')} {value.get('title')}",
+        (),
+        title=text(value, "title") or text(chat, "title"),
+        instructions=text(chat, "system") or text(obj(chat, "params"), "system"),
+        created_at=time(value.get("created_at")) or time(chat.get("timestamp")),
+        updated_at=time(value.get("updated_at")),
+        archived=value.get("archived") is True,
+        pinned=value.get("pinned") is True,
+        metadata=kept(
+            models=items(chat, "models"),
+            folder=text(value, "folder_id"),
+            tags=items(obj(value, "meta"), "tags"),
+        ),
+    )
+    history = obj(obj(chat, "history"), "messages")
+    messages = {id: cast("JsonObject", said) for id, said in history.items() if isinstance(said, dict)}
+    parents = {id: text(said, "parentId") for id, said in messages.items()}
+    if not messages:  # the oldest chats have a list alone
+        listed = [cast("JsonObject", said) for said in items(chat, "messages") if isinstance(said, dict)]
+        messages = {text(said, "id") or f"message-{number}": said for number, said in enumerate(listed)}
+        parents = dict(zip(messages, [None, *messages], strict=False))
+    read: dict[str, ImportedMessage] = {}
+    for id in depth_first(parents, found.notes):
+        new = _message(messages[id], found.notes)
+        if new is not None:
+            read[id] = ImportedMessage(id, nearest(parents[id], parents, read.__contains__), new)
+    found.messages = read.values()
+    found.head = nearest(text(obj(chat, "history"), "currentId"), parents, read.__contains__)
+    return found
+
+
+def _message(said: JsonObject, notes: Notes) -> NewMessage | None:
+    role = said.get("role")
+    if role not in ROLES:
+        notes.converted[f"messages of the role {str(role)[:40]!r}, kept as the assistant's"] += 1
+        role = "assistant"
+    parts: list[Part] = []
+    content = said.get("content")
+    if isinstance(content, str) and content:
+        parts.append({"type": "text", "text": content})
+    elif isinstance(content, list):
+        for block in cast("list[object]", content):
+            words = text(cast("JsonObject", block), "text") if isinstance(block, dict) else None
+            if words:
+                parts.append({"type": "text", "text": words})
+            elif isinstance(block, dict):
+                parts.append({"type": "other", "format": SOURCE, "value": block})
+    for file in items(said, "files"):
+        if isinstance(file, dict):
+            parts.append(_file(cast("JsonObject", file)))
+            notes.converted["files, kept as references or with their bytes"] += 1
+    error = said.get("error")
+    if error and not parts:
+        notes.converted["errors in place of an answer, kept as text"] += 1
+        shown = text(obj(said, "error"), "content", "message")
+        parts.append({"type": "text", "text": shown or "(an error without words)"})
+    if not parts:
+        notes.left_out["messages without content"] += 1
+        return None
+    plain = len(parts) == 1 and parts[0].keys() == {"type", "text"}
+    return NewMessage(
+        role=role,
+        content=parts[0]["text"] if plain else parts,
+        metadata=kept(
+            model=text(said, "model") or (text(said, "modelName")),
+            sources=items(said, "sources"),
+            usage=obj(said, "usage") or obj(said, "info"),
+            rating=obj(said, "annotation").get("rating"),
+        ),
+        occurred_at=time(said.get("timestamp")),
+    )
+
+
+def _file(file: JsonObject) -> Part:
+    kind = "image" if file.get("type") == "image" else "file"
+    url = text(file, "url")
+    where = {} if url is None else media.located(url)
+    inner = obj(file, "file")
+    return {
+        "type": kind,
+        **where,
+        **kept(
+            name=text(file, "name") or text(inner, "filename"),
+            text=text(obj(inner, "data"), "content"),
+            file_id=text(file, "id"),
+            provider=SOURCE,
+        ),
+    }
+
+
+FORMAT = ImportFormat("Open WebUI's chats", matches, one_each(matches, read, "a chat"))

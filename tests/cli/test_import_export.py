@@ -1,0 +1,141 @@
+"""The command line around import and export, as a newcomer uses it."""
+
+from __future__ import annotations
+
+import json
+import stat
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Ran
+from tests.importing.chatgpt_files import conversation, write
+
+Run = Callable[..., Ran]
+
+FIXTURES = Path(__file__).parents[1] / "importing" / "fixtures"
+
+
+@pytest.fixture
+def ran(recollect: Run, database_url: str) -> Run:
+    """`recollect` on a fresh database, as the user "local"."""
+
+    def run(*arguments: str | Path) -> Ran:
+        return recollect(*map(str, arguments), database_url=database_url)
+
+    return run
+
+
+def listed(ran: Run, *options: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in ran("list", "--json", *options).out.splitlines()]
+
+
+def test_an_import_says_what_came_what_was_converted_and_what_was_left_out(ran: Run) -> None:
+    done = ran("import", FIXTURES / "chatgpt")
+    assert (done.code, done.err) == (0, "")
+    assert "Fibonacci and a cat" in done.out
+    assert "Imported 17 new messages; 17 messages in 2 conversations were read from chatgpt." in done.out
+    assert "messages to a tool, kept as calls" in done.out
+    assert "empty nodes" in done.out
+    again = ran("import", FIXTURES / "chatgpt")
+    assert "Imported 0 new messages" in again.out
+    assert "unchanged" in again.out
+
+
+def test_a_dry_run_imports_nothing(ran: Run) -> None:
+    done = ran("import", FIXTURES, "--dry-run", "--json")
+    lines = [json.loads(line) for line in done.out.splitlines()]
+    assert lines[-1]["summary"]["outcomes"] == {"created": 14}
+    assert lines[-1]["summary"]["dry_run"] is True
+    assert listed(ran) == []
+
+
+def test_pieces_that_cannot_be_read_are_named_and_end_with_exit_code_3(ran: Run, tmp_path: Path) -> None:
+    file = tmp_path / "conversations.json"
+    file.write_text("[" + json.dumps(conversation("a", ["1"])) + ', {"mapping": }]')
+    done = ran("import", file)
+    assert done.code == 3
+    assert done.err.startswith(f"could not be read: {file}, character ")
+    assert "1 piece could not be imported, named above." in done.out
+    assert len(listed(ran)) == 1
+
+
+def test_a_list_and_a_conversation_are_shown_to_people_and_to_programs(ran: Run) -> None:
+    ran("import", FIXTURES / "claude")
+    table = ran("list").out.splitlines()
+    assert table[0].split() == ["ID", "TITLE", "MESSAGES", "LAST", "ACTIVITY"]
+    assert "Visa for Maria" in table[1]
+    (found,) = listed(ran, "--title", "visa")
+    shown = ran("show", str(found["id"])).out
+    assert shown.startswith(f"Visa for Maria\n{found['id']}, 6 messages\n\n#1 user  2026-03-01 ")
+    assert '→ web_search {\n  "query": "visa"\n}' in shown
+    lines = ran("show", str(found["id"]), "--json", "--last", "2").out.splitlines()
+    assert [json.loads(line).get("content") for line in lines[1:]] == ["How much?", "80 euros."]
+    missing = ran("show", "c_none")
+    assert (missing.code, missing.out) == (1, "")
+    assert missing.err.startswith("recollect: conversation_id: there is no conversation 'c_none'.")
+
+
+def test_stored_text_cannot_steer_a_terminal(ran: Run, tmp_path: Path) -> None:
+    steering = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e\r"
+    ran("import", write(tmp_path / "a.json", conversation("a", [steering], title=steering)))
+    (found,) = listed(ran)
+    for output in (
+        ran("list").out,
+        ran("show", str(found["id"])).out,
+        ran("import", tmp_path / "a.json").out,
+    ):
+        assert not set(output) & set("\x1b\x07\x9b\u202e\r")
+
+
+def test_an_export_is_a_private_file_that_comes_back_equal(ran: Run, tmp_path: Path) -> None:
+    ran("import", FIXTURES)
+    done = ran("export", "--output", tmp_path / "all.jsonl")
+    assert (done.code, done.out) == (0, "")
+    assert done.err.startswith(f"Wrote {tmp_path / 'all.jsonl'}, ")
+    assert stat.S_IMODE((tmp_path / "all.jsonl").stat().st_mode) == 0o600
+    assert ran("export").out == (tmp_path / "all.jsonl").read_text()
+    assert ran("export", "--output", tmp_path / "all.jsonl").code == 2
+    assert ran("erase", "--everything", "--yes").out == "Removed 14 conversations with 59 messages.\n"
+    assert ran("import", tmp_path / "all.jsonl").code == 0
+    assert ran("export").out == (tmp_path / "all.jsonl").read_text()
+    assert ran("export", "--format", "zip", "--output", tmp_path / "all.zip").code == 0
+    assert zipfile.ZipFile(tmp_path / "all.zip").testzip() is None
+    assert [path.name for path in tmp_path.iterdir() if ".part" in path.name] == []
+
+
+def test_erasing_asks_first(ran: Run) -> None:
+    ran("import", FIXTURES / "chatgpt")
+    ids = [str(one["id"]) for one in listed(ran)] + [str(one["id"]) for one in listed(ran, "--archived")]
+    refused = ran("erase", ids[0])
+    assert refused.code == 1
+    assert "There is no undo." in refused.err
+    assert ran("erase", ids[0], "c_none", "--yes").code == 1
+    assert ran("erase").code == 2
+    assert len(listed(ran)) + len(listed(ran, "--archived")) == 2
+    assert json.loads(ran("erase", *ids, "--yes", "--json").out)["conversations"] == 2
+
+
+def test_pruning_removes_what_was_asked_for_and_nothing_else(ran: Run, tmp_path: Path) -> None:
+    now = 2_000_000_000  # conversations of the future are not old
+    ran(
+        "import",
+        write(
+            tmp_path / "a.json",
+            conversation("old", ["1"], update_time=1_600_000_000),
+            conversation("pinned", ["1"], update_time=1_600_000_000, is_starred=True),
+            conversation("new", ["1"], update_time=now),
+        ),
+    )
+    assert ran("prune").code == 2
+    assert ran("prune", "--older-than", "soon").code == 2
+    dry = ran("prune", "--older-than", "2y", "--dry-run")
+    assert "Conversation old" in dry.out
+    assert "Conversation pinned" not in dry.out
+    assert ran("prune", "--older-than", "2y").code == 1
+    assert ran("prune", "--older-than", "2y", "--trash-only", "--yes").out == "Nothing is that old.\n"
+    assert len(listed(ran)) == 3
+    assert "Removed 1 conversations" in ran("prune", "--older-than", "2y", "--yes").out
+    assert {one["title"] for one in listed(ran)} == {"Conversation pinned", "Conversation new"}

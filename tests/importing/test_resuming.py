@@ -1,0 +1,92 @@
+"""An import that is killed and started again, and the memory that it takes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from recollect.history.history import History
+from recollect.history.importing import read
+from recollect.history.store import Recollect
+from recollect.models.imported import ImportedConversation
+from tests.importing.chatgpt_files import conversation, write
+from tests.importing.conftest import everything, import_into, outcomes
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """8,000 messages, in conversations of 1 to 2,000."""
+    sizes = [1, 2, 2_000, 30, 500, 1_100, 499, 501, *[40] * 84]
+    return write(
+        tmp_path_factory.mktemp("large") / "conversations.json",
+        *[
+            conversation(
+                f"c{number}", [f"message {number} {place} " * 20 for place in range(size)], head=size // 2
+            )
+            for number, size in enumerate(sizes)
+        ],
+    )
+
+
+@pytest.mark.parametrize("least", [1, 1_500, 5_000])
+async def test_an_import_that_is_killed_goes_on_to_the_same_database(
+    store: Recollect, history: History, database_url: str, large: Path, least: int
+) -> None:
+    environment = {**os.environ, "RECOLLECT_DATABASE_URL": database_url, "RECOLLECT_USER_ID": "alice"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "recollect", "import", str(large)),
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        while await _stored(history) < least:
+            assert process.returncode is None, "the import ended before it could be killed"
+    finally:
+        process.kill()
+        await process.wait()
+    assert least <= await _stored(history) < 8_000
+    await import_into(history, large)
+    bob = store.for_user("bob")
+    await import_into(bob, large)
+    assert await everything(history) == await everything(bob)
+    assert set(outcomes(await import_into(history, large))) == {"unchanged"}
+
+
+async def _stored(history: History) -> int:
+    page = await history.list(limit=500, archived=None)
+    return sum(one.message_count for one in page.conversations)
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    peaks: list[int] = []
+    for count in (20, 200):
+        file = write(
+            tmp_path / f"{count}.json", *[conversation(f"c{n}", ["words " * 100] * 50) for n in range(count)]
+        )
+        tracemalloc.start()
+        try:
+            found = sum(
+                1 for one in read([file]) if isinstance(one, ImportedConversation) for _ in one.messages
+            )
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+        assert found == count * 50
+    assert peaks[1] < 1.5 * peaks[0]
+
+
+def test_a_broken_element_is_not_read_again_and_again(tmp_path: Path) -> None:
+    file = tmp_path / "conversations.json"
+    file.write_text("[" + "{" * 200_000 + ",{" * 200_000)
+    began = time.process_time()
+    assert len(list(read([file]))) >= 1
+    assert time.process_time() - began < 20
