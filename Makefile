@@ -2,12 +2,13 @@
 # PYTHON=… chooses the interpreter the environment is made from.
 
 PYTHON ?=
+SECONDS ?= 300
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench format docs lock clients conformance wheel clean
+.PHONY: help setup demo test fuzz check bench format docs lock clients conformance wheel clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -23,6 +24,9 @@ demo: $(READY) ## Watch an agent without memory keep up a conversation
 
 test: $(READY) ## Run the tests in two processes; ARGS="-k name" is passed on to pytest
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+fuzz: $(READY) ## Send REST and MCP what nobody should send, for SECONDS=300 each
+	@RECOLLECT_TEST_FUZZ_SECONDS=$(SECONDS) $(BIN)/python -m pytest -s tests/api/test_fuzz.py tests/mcp_server/test_fuzz.py $(ARGS)
 
 check: $(READY) ## Format, lint, types, layers, generated docs, pins, and the wheel as users install it
 	@$(BIN)/python -m scripts.check

@@ -74,10 +74,12 @@ KINDS: dict[type[RecollectError], Kind] = {
 """Every error that Recollect raises on purpose; a class that is not listed is its base class."""
 
 HTTP_KINDS: dict[int, Kind] = {
+    403: Kind("foreign-origin", 403, "Web pages from there may not send requests here"),
     404: Kind("no-such-route", 404, "There is nothing at this address"),
     405: Kind("method-not-allowed", 405, "This address does not take this method"),
     413: Kind("too-large", 413, "The request is too large"),
     415: Kind("unsupported-media-type", 415, "The body has to be JSON"),
+    421: Kind("misdirected", 421, "This server is not called so"),
 }
 """What HTTP itself refuses, by status."""
 

@@ -16,6 +16,7 @@ from recollect.mcp_server.assembly import takes_tokens
 from recollect.serving.app import create_app, has_extra
 from recollect.serving.logs import log_as
 from recollect.serving.process import MARGIN, bound, run, serve
+from recollect.serving.siblings import Place, places
 from recollect.serving.workers import Workers
 from recollect.settings import Settings
 
@@ -54,20 +55,28 @@ def command(
         if count == 1:
             code = run(settings, serve(settings, listener, address, create_app, listening))
         else:
-            patience = settings.drain_timeout + 2 * MARGIN
-            code = Workers(count, listener, partial(_work, address, os.getpid()), patience=patience).run(
-                listening
-            )
+            with places(count if settings.metrics and has_extra() else 0) as known:
+                work = partial(_work, address, os.getpid(), known)
+                patience = settings.drain_timeout + 2 * MARGIN
+                code = Workers(count, listener, work, patience=patience).run(listening)
     sys.stderr.flush()
     # Threads may still hang in an import or a connection; the interpreter would wait for them.
     os._exit(code)
 
 
-def _work(address: Address, parent: int, listener: socket.socket, ready: Connection) -> None:
+def _work(
+    address: Address,
+    parent: int,
+    known: list[Place],
+    number: int,
+    listener: socket.socket,
+    ready: Connection,
+) -> None:
     """One of several processes. Its settings come from where its parent's came from."""
     settings = Settings()
     log_as(settings.log_format, settings.log_level)
-    serving = serve(settings, listener, address, create_app, lambda: ready.send_bytes(b"!"), parent=parent)
+    make_app = partial(create_app, place=known[number] if known else None)
+    serving = serve(settings, listener, address, make_app, lambda: ready.send_bytes(b"!"), parent=parent)
     code = run(settings, serving)
     sys.stderr.flush()
     os._exit(code)

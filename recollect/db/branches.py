@@ -18,6 +18,7 @@ _SWITCH = load("switch_head")
 _DELETE_SUMMARY = load("delete_summary")
 _INSERT_SUMMARY = load("insert_summary")
 _SUMMARIES = load("list_summaries")
+_TOKENS = load("stored_tokens")
 
 
 class Preview(NamedTuple):
@@ -55,6 +56,12 @@ async def fork(
     if row is None:
         raise RuntimeError("a function without a set gave no row")
     return row["outcome"], row["upto"] or 0
+
+
+async def tokens(tx: ReadTx, user_id: str, id: str) -> int:
+    """Tokens of the path to a conversation's head and of its summaries; 0 where there is none."""
+    row = await tx.fetchrow(_TOKENS, user_id, id)
+    return 0 if row is None else int(row["tokens"])
 
 
 async def replace_summary(

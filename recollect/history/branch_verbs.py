@@ -98,7 +98,9 @@ class BranchVerbs(Scope):
             async with self._db.write(self._user) as tx:
                 outcome, upto = await branches.fork(tx, self._user, id, at_seq, copy, title)
                 made = await conversations.get(tx, self._user, copy) if outcome == "forked" else None
+                written = 0 if made is None else await branches.tokens(tx, self._user, copy)
         if made is not None:
+            self._wrote(self._user, written)
             return made
         if outcome == "taken":
             raise AlreadyExists(f"new_id: a conversation {copy!r} exists already; choose another id")
@@ -127,6 +129,7 @@ class BranchVerbs(Scope):
             saved = await branches.replace_summary(tx, self._user, id, upto_seq, estimate(content), content)
         if saved is None:
             raise _no_message("upto_seq", present.last_seq)
+        self._wrote(self._user, saved.token_count)
         return saved
 
     async def list_summaries(self, id: str) -> list[Summary]:

@@ -40,7 +40,7 @@ class Recollect:
         the command.
 
         settings:  default: from the environment and the configuration file.
-        wrote:     told the user and the estimated tokens of each append that landed.
+        wrote:     told the user and the estimated tokens of what each append, summary and copy stored.
 
         Raises: NotReady, Unavailable, InvalidArgument (a malformed URL).
         """

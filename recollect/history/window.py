@@ -33,9 +33,6 @@ MAX_ROWS = 20_000
 NO_RESULT = "No result was recorded for this call."
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-HEADER_TOKENS = 14
-"""What the line in front of each message costs in the text format."""
-
 CALL_TOKENS = 6
 """What the text format puts around the id of a call, of which each token is at least 1.5 characters."""
 
@@ -94,7 +91,7 @@ def plan(max_tokens: int, format: Format) -> Plan:
     part, user_part = (
         share if share >= cut.LEAST_TOKENS else MAX_BUDGET for share in (budget // 4 + 1, budget // 2)
     )
-    overhead = HEADER_TOKENS if format == "text" else 0
+    overhead = text.HEADER_TOKENS if format == "text" else 0
     return Plan(format, max_tokens, budget, part, user_part, overhead, budget * MOST_CHARS_A_TOKEN)
 
 

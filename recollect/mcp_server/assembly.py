@@ -21,6 +21,7 @@ from recollect.mcp_server.app import create_server
 from recollect.mcp_server.backend import LazyBackend, lazy_backend
 from recollect.mcp_server.bearer import current_caller, permitted
 from recollect.mcp_server.feed import Feed
+from recollect.mcp_server.guard import Refuse, in_plain_text
 from recollect.mcp_server.http import Door, create_http_app
 from recollect.mcp_server.listening import Listening
 from recollect.settings import Settings
@@ -45,12 +46,16 @@ class Assembly:
     listening: Listening
 
     def app(
-        self, beside: Sequence[BaseRoute] = (), middleware: Sequence[ServerMiddleware[Any]] = ()
+        self,
+        beside: Sequence[BaseRoute] = (),
+        middleware: Sequence[ServerMiddleware[Any]] = (),
+        refuse: Refuse = in_plain_text,
     ) -> Starlette:
         """The application: MCP, and the routes of other doors `beside` it, which look at tokens
         themselves. Requests with a foreign Host or Origin reach neither.
 
         middleware:  what MCP requests pass before anything else.
+        refuse:      gives the answer to a foreign Host or Origin.
         """
         if self.authenticator is None:
             server = create_server(
@@ -59,7 +64,7 @@ class Assembly:
                 middleware=[*middleware, self.listening],
                 subscriptions=self.feed,
             )
-            return create_http_app(server, self.address, beside=beside)
+            return create_http_app(server, self.address, beside=beside, refuse=refuse)
         server = create_server(
             self.backend,
             identity=_user_of_token,
@@ -68,7 +73,7 @@ class Assembly:
         )
         issuers = [issuer.issuer for issuer in self.settings.issuers if issuer.secret is None]
         door = Door(self.authenticator, self.limits, issuers)
-        return create_http_app(server, self.address, door=door, beside=beside)
+        return create_http_app(server, self.address, door=door, beside=beside, refuse=refuse)
 
     def _one_user(self) -> str:
         return self.settings.user_id

@@ -125,7 +125,7 @@ async def lazy_backend(
 ) -> AsyncGenerator[LazyBackend]:
     """A backend over the store of `settings`, closed when the block ends.
 
-    wrote:  told the user and the estimated tokens of each append.
+    wrote:  told the user and the estimated tokens of what was written.
     """
     backend = LazyBackend(lambda: _open(settings, wrote))
     try:

@@ -6,29 +6,42 @@ a page that merely sends requests here names itself as Origin.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from recollect.mcp_server.address import Address
 
+Refuse = Callable[[Scope, int, str], ASGIApp]
+"""Gives the answer to a request that is refused, by its status and the reason, a sentence without
+its full stop."""
+
+
+def in_plain_text(_scope: Scope, status: int, reason: str) -> ASGIApp:
+    """What every client can show."""
+    return PlainTextResponse(f"{reason}.\n", status)
+
 
 class Guard:
     """421 for a Host that is not this server, 403 for an Origin that is another site."""
 
-    def __init__(self, app: ASGIApp, address: Address) -> None:
+    def __init__(self, app: ASGIApp, address: Address, refuse: Refuse = in_plain_text) -> None:
         self._app = app
         self._address = address
+        self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = self._refusal(Headers(scope=scope)) if scope["type"] in ("http", "websocket") else None
+        refusal = self._refusal(scope) if scope["type"] in ("http", "websocket") else None
         await (refusal or self._app)(scope, receive, send)
 
-    def _refusal(self, headers: Headers) -> PlainTextResponse | None:
+    def _refusal(self, scope: Scope) -> ASGIApp | None:
+        headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or hosts[0].lower() not in self._address.hosts:
-            return PlainTextResponse("The Host header does not name this server.\n", 421)
+            return self._refuse(scope, 421, "The Host header does not name this server")
         origins = headers.getlist("origin")
         if any(origin.lower() not in self._address.origins for origin in origins):
-            return PlainTextResponse("Requests from this site (Origin) are not accepted.\n", 403)
+            return self._refuse(scope, 403, "Requests from this site (Origin) are not accepted")
         return None

@@ -24,7 +24,7 @@ from recollect.mcp_server.address import MCP_PATH, SSE_PATH, Address
 from recollect.mcp_server.bearer import Bearer
 from recollect.mcp_server.body import TooLarge, read_again, read_body
 from recollect.mcp_server.challenge import too_large
-from recollect.mcp_server.guard import Guard
+from recollect.mcp_server.guard import Guard, Refuse, in_plain_text
 from recollect.mcp_server.metadata import metadata_routes
 from recollect.mcp_server.quiet import Quiet
 from recollect.mcp_server.server import RecollectServer
@@ -60,6 +60,7 @@ def create_http_app(
     *,
     door: Door | None = None,
     beside: Sequence[BaseRoute] = (),
+    refuse: Refuse = in_plain_text,
     stateless: bool = True,
     json_response: bool = True,
 ) -> Starlette:
@@ -68,6 +69,7 @@ def create_http_app(
     address:        how clients call it; requests for other hosts or from other origins are refused.
     door:           who may come in; None: everybody who can connect is the one user.
     beside:         more routes, which check tokens themselves.
+    refuse:         gives the answer to a foreign Host or Origin.
     stateless:      keep nothing between the requests of older clients either.
     json_response:  answer with plain JSON. False: with a stream, for tools that report progress
                     or ask the client something.
@@ -96,7 +98,7 @@ def create_http_app(
             *beside,
         ],
         middleware=[
-            Middleware(Guard, address=address),
+            Middleware(Guard, address=address, refuse=refuse),
             Middleware(
                 CORSMiddleware,
                 allow_origins=sorted(address.origins),

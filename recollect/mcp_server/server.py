@@ -1,5 +1,6 @@
-"""The SDK's server with what its high-level class does not offer: pages of resources, a way to
-serve any pair of streams, and logging and spans that stay ours."""
+"""The SDK's server with what its high-level class does not offer: pages of resources, prompts that
+are refused by the protocol's own error, a way to serve any pair of streams, and logging and spans
+that stay ours."""
 
 from __future__ import annotations
 
@@ -11,9 +12,18 @@ from typing import Any
 from mcp.server import MCPServer
 from mcp.server._otel import OpenTelemetryMiddleware
 from mcp.server.context import ServerMiddleware, ServerRequestContext
+from mcp.server.mcpserver import Context
 from mcp.shared._stream_protocols import ReadStream, WriteStream
+from mcp.shared.exceptions import MCPError
 from mcp.shared.message import SessionMessage
-from mcp.types import ListResourcesResult, PaginatedRequestParams
+from mcp.types import (
+    INVALID_PARAMS,
+    GetPromptResult,
+    InputRequiredResult,
+    ListResourcesResult,
+    PaginatedRequestParams,
+    Prompt,
+)
 
 from recollect.mcp_server.tracing import traced
 
@@ -43,11 +53,34 @@ class RecollectServer(MCPServer[Any]):
 
         self._lowlevel_server.add_request_handler("resources/list", PaginatedRequestParams, list_page)
 
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
+    ) -> GetPromptResult | InputRequiredResult:
+        """A prompt by its name. The SDK takes a wrong name or argument for a defect of the server."""
+        known = {prompt.name: prompt for prompt in await self.list_prompts()}
+        problem = _wrong_prompt(known.get(name), arguments or {})
+        if problem is not None:
+            raise MCPError(code=INVALID_PARAMS, message=problem)
+        return await super().get_prompt(name, arguments, context)
+
     async def serve_streams(
         self, read: ReadStream[SessionMessage | Exception], write: WriteStream[SessionMessage]
     ) -> None:
         """Serve one client until the read side ends."""
         await self._lowlevel_server.run(read, write, self._lowlevel_server.create_initialization_options())
+
+
+def _wrong_prompt(prompt: Prompt | None, given: dict[str, Any]) -> str | None:
+    """What is wrong with the name of a prompt or with its arguments; None if nothing is."""
+    if prompt is None:
+        return "name: there is no such prompt; prompts/list names those that there are"
+    arguments = prompt.arguments or []
+    missing = [one.name for one in arguments if one.required and one.name not in given]
+    if missing:
+        return f"{missing[0]}: is missing"
+    if not given.keys() <= {one.name for one in arguments}:
+        return f"arguments: {prompt.name} takes only {', '.join(one.name for one in arguments)}"
+    return None
 
 
 @contextmanager

@@ -71,7 +71,12 @@ def refuse(code: int, problem: str, id: RequestId | None = None) -> Refused:
 def find_id(line: bytes) -> RequestId | None:
     """The id of a request that cannot be parsed, if there is no doubt about it."""
     found = _ID_FIRST.match(line[:2_000]) or _ID_LAST.search(line[-500:])
-    return None if found is None else json.loads(found[1])
+    if found is None:
+        return None
+    try:
+        return json.loads(found[1])
+    except ValueError:  # not UTF-8 either, or a number that begins with zeros
+        return None
 
 
 def _decode_slowly(line: bytes) -> JSONRPCMessage:

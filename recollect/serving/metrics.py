@@ -1,9 +1,13 @@
-"""What Prometheus reads at /metrics: numbers by route, tool and outcome; no content, no ids."""
+"""What Prometheus reads at /metrics: numbers by route, tool and outcome; no content, no ids.
+
+Where there are several workers, whichever is asked tells the numbers of all, each series with the
+number of its worker: a sum that shrinks because a worker was replaced would look like a restart
+of all of them."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
@@ -24,6 +28,7 @@ from starlette.routing import Route
 
 from recollect.history.store import Recollect
 from recollect.mcp_server.tools import DEFINITIONS
+from recollect.serving.siblings import Place, Siblings
 
 BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -31,12 +36,13 @@ _TOOLS = frozenset(definition.run.__name__ for definition in DEFINITIONS)
 
 
 class Metrics:
-    """The numbers of one process.
+    """The numbers of one process, and of the others that serve with it.
 
     opened:  gives the store once it is open.
+    place:   this process among others; None: it is alone.
     """
 
-    def __init__(self, opened: Callable[[], Recollect | None]) -> None:
+    def __init__(self, opened: Callable[[], Recollect | None], place: Place | None = None) -> None:
         disable_created_metrics()  # the time of each series' birth, which doubles their number
         self._registry = CollectorRegistry()
         self._requests = Histogram(
@@ -55,6 +61,8 @@ class Metrics:
         )
         self._registry.register(_OfStore(opened))
         ProcessCollector(registry=self._registry)
+        self._workers = 1 if place is None else len(place.ports)
+        self._siblings = None if place is None else Siblings(place, lambda: _plain(self._registry))
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Take note of a request."""
@@ -77,7 +85,10 @@ class Metrics:
 
     def route(self) -> Route:
         async def page(_request: Request) -> Response:
-            return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
+            numbers = self._registry
+            if self._siblings is not None:
+                numbers = _registry_of(_OfAll(await self._siblings.ask(), self._workers))
+            return Response(generate_latest(numbers), media_type=CONTENT_TYPE_LATEST)
 
         return Route("/metrics", page, methods=["GET"])
 
@@ -111,6 +122,47 @@ class _OfStore(Collector):
         yield connections
         yield GaugeMetricFamily("recollect_pool_size", "Most connections at once", value=use.size)
         yield GaugeMetricFamily("recollect_pool_waiting", "Callers that wait for one", value=use.waiting)
+
+
+class _OfAll(Collector):
+    """The numbers of several workers, which each told what `_plain` gives.
+
+    told:     by the number of the worker.
+    workers:  how many there are.
+    """
+
+    def __init__(self, told: Mapping[int, list[Any]], workers: int) -> None:
+        self._told = told
+        self._workers = workers
+
+    def collect(self) -> Iterator[Metric]:
+        families: dict[str, Metric] = {}
+        for number, told in self._told.items():
+            for name, about, kind, samples in told:
+                family = families.setdefault(name, Metric(name, about, kind))
+                for sample, labels, value in samples:
+                    family.add_sample(sample, {**labels, "worker": str(number)}, value)
+        yield from families.values()
+        workers = GaugeMetricFamily(
+            "recollect_workers", "Workers, by whether their numbers are among these", labels=["numbers"]
+        )
+        workers.add_metric(["here"], len(self._told))
+        workers.add_metric(["missing"], self._workers - len(self._told))
+        yield workers
+
+
+def _plain(registry: CollectorRegistry) -> list[Any]:
+    """All numbers of a registry as JSON holds them."""
+    return [
+        [family.name, family.documentation, family.type, [list(sample[:3]) for sample in family.samples]]
+        for family in registry.collect()
+    ]
+
+
+def _registry_of(collector: Collector) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    registry.register(collector)
+    return registry
 
 
 def _failed(result: HandlerResult) -> bool:

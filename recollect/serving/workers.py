@@ -27,8 +27,9 @@ INTERRUPTED = 130
 # A fresh interpreter each: a fork would share connections and threads that are not ours to share.
 _processes = get_context("spawn")
 
-Work = Callable[[socket.socket, Connection], None]
-"""What a worker does: serve the socket, and send one byte once it accepts. It must be importable."""
+Work = Callable[[int, socket.socket, Connection], None]
+"""What a worker does: by its number, from 0, serve the socket, and send one byte once it accepts. It
+must be importable."""
 
 
 class Workers:
@@ -41,7 +42,7 @@ class Workers:
         self._bound = bound
         self._work = work
         self._patience = patience
-        self._slots = [_Slot() for _ in range(count)]
+        self._slots = [_Slot(number) for number in range(count)]
         self._code: int | None = None
         self._woken, self._wake = _processes.Pipe(duplex=False)
 
@@ -67,7 +68,9 @@ class Workers:
 
     def _start(self, slot: _Slot) -> None:
         receive, send = _processes.Pipe(duplex=False)
-        slot.process = _processes.Process(target=self._work, args=(self._bound, send), daemon=True)
+        slot.process = _processes.Process(
+            target=self._work, args=(slot.number, self._bound, send), daemon=True
+        )
         slot.process.start()
         send.close()
         slot.ready = receive
@@ -134,6 +137,9 @@ class Workers:
 
 class _Slot:
     """The place of one worker. again_at: when the next one starts, if this one is dead."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
 
     process: BaseProcess
     ready: Connection

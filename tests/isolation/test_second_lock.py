@@ -49,6 +49,7 @@ STATEMENTS = {
     "insert_summary": (2, "of two", 1),
     "list_summaries": (),
     "delete_summary": (1, "another"),
+    "stored_tokens": (),
     "import_counts": (9, 9, 9, 9, False, NOW, None, "taken"),
     "import_header": ("taken", None, "{}", True, None, NOW, 9, 9, 9, 9, False),
 }

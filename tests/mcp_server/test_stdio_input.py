@@ -30,6 +30,8 @@ MALFORMED: dict[str, tuple[bytes, list[tuple[Any, int]]]] = {
     ),
     "an id of something else": (b'{"method":"ping","params":{"x":{"id":7},', [(None, PARSE_ERROR)]),
     "invalid UTF-8": (CALL % b'{"conversation_id":"\xff\xfe"}', [(7, PARSE_ERROR)]),
+    "invalid UTF-8 in the id": (b'{"jsonrpc":"2.0","id":"a\xff","method":"ping"}', [(None, PARSE_ERROR)]),
+    "an id that is no number of JSON": (b'{"jsonrpc":"2.0","id":007,"method":"ping"}', [(None, PARSE_ERROR)]),
     "deep nesting": (CALL % (b"[" * 100_000 + b"]" * 100_000), [(7, PARSE_ERROR)]),
     "a number of 5,000 digits": (CALL % (b'{"limit":' + b"9" * 5000 + b"}"), [(7, PARSE_ERROR)]),
     "a bare number": (b"42", [(None, INVALID_REQUEST)]),

@@ -43,8 +43,15 @@ PATHS = ("/api/me/conversations", "/api/openapi.json", "/healthz", "/readyz", "/
 def test_foreign_hosts_and_origins_are_refused_on_every_path(serve: Start) -> None:
     server = serve()
     for path in PATHS:
-        assert server.ask("GET", path, Host="attacker.example").status == 421, path
-        assert server.ask("GET", path, Origin="http://attacker.example").status == 403, path
+        misdirected = server.ask("GET", path, Host="attacker.example")
+        assert misdirected.status == 421, path
+        foreign = server.ask("GET", path, Origin="http://attacker.example")
+        assert foreign.status == 403, path
+        for answer, name in ((misdirected, "misdirected"), (foreign, "foreign-origin")):
+            assert b"attacker" not in answer.body
+            if path.startswith("/api/"):
+                assert answer.headers["content-type"] == "application/problem+json", path
+                assert answer.json["type"] == f"urn:recollect:problem:{name}"
         own = server.ask("GET", path, Origin=server.address)
         assert own.status == (404 if path in ("/", "/nothing") else 200), path
     assert server.ask("GET", "/nothing").json["type"] == "urn:recollect:problem:no-such-route"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from typing import Any
 
+import pytest
 from mcp import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.mcp_server.http_process import HttpProcess
 from tests.serving.conftest import Start, rest, says
+from tests.serving.test_workers import workers_of
 
 CONVERSATION = "/api/{user_id}/conversations/{conversation_id}"
 
@@ -61,3 +66,41 @@ async def test_requests_tools_appends_and_conflicts_are_counted(serve: Start) ->
 
 def test_metrics_can_be_switched_off(serve: Start) -> None:
     assert serve(RECOLLECT_METRICS="false").ask("GET", "/metrics").status == 404
+
+
+def test_whichever_worker_is_asked_tells_the_numbers_of_all(serve: Start) -> None:
+    server = serve(RECOLLECT_WORKERS="3")
+    rest(server, "POST", "/me/conversations", {"id": "talk"})
+    path = "/me/conversations/talk/messages"
+    for number in range(30):  # each on a connection of its own, so to whichever worker takes it
+        assert rest(server, "POST", path, says("x"), Idempotency_Key=str(number)).status == 201
+    requests = ("recollect_http_request_seconds_count", "POST", f"{CONVERSATION}/messages")
+    for _ in range(10):
+        found = read(server)
+        assert {dict(labels).get("worker") for _, labels in found} == {"0", "1", "2", None}
+        assert value(found, "recollect_workers", numbers="here") == 3
+        assert value(found, "recollect_workers", numbers="missing") == 0
+        counted = [
+            number
+            for (name, labels), number in found.items()
+            if (name, dict(labels).get("method"), dict(labels).get("route")) == requests
+        ]
+        assert sum(counted) == 30
+        appended = "recollect_appends_total"
+        outcomes = [value(found, appended, outcome="appended", worker=worker) for worker in "012"]
+        assert sum(outcomes) == 30
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_a_worker_that_does_not_answer_is_missed_and_keeps_nobody_waiting(serve: Start) -> None:
+    server = serve(RECOLLECT_WORKERS="2")
+    assert value(read(server), "recollect_workers", numbers="here") == 2
+    halted = max(workers_of(server))
+    os.kill(halted, signal.SIGSTOP)
+    try:
+        found = read(server)
+        assert value(found, "recollect_workers", numbers="here") == 1
+        assert value(found, "recollect_workers", numbers="missing") == 1
+    finally:
+        os.kill(halted, signal.SIGCONT)
+    assert value(read(server), "recollect_workers", numbers="here") == 2

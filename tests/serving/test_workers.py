@@ -173,7 +173,7 @@ def test_a_worker_that_cannot_start_ends_the_server(tmp_path: Path) -> None:
     program = (
         "import socket\n"
         "from recollect.serving.workers import Workers\n"
-        "def fail(bound, ready):\n"
+        "def fail(number, bound, ready):\n"
         "    raise SystemExit(3)\n"
         "if __name__ == '__main__':\n"
         "    with socket.create_server(('127.0.0.1', 0)) as bound:\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from tests.identity.provider import Provider
-from tests.mcp_server.http_process import HttpProcess, bearer, call, request, text
+from tests.mcp_server.http_process import Answer, HttpProcess, bearer, call, request, text
 from tests.mcp_server.protected.conftest import Start, settings_for
 
 
@@ -44,3 +44,27 @@ def test_writing_is_limited_by_tokens_and_reading_is_not(user: str, start: Start
     assert "hello" in text(call(server, token, "load_context", conversation_id="talk", max_tokens=10_000))
     assert "2 messages" in text(call(server, token, "list_conversations"))
     assert call(server, provider.token(sub=f"{user}-bob"), "create_conversation").status == 200
+
+
+def test_summaries_and_copies_are_written_too(user: str, start: Start, provider: Provider) -> None:
+    server = start(settings_for(provider, RECOLLECT_TOKENS_PER_MINUTE="1000"))
+
+    def done(answer: Answer) -> None:
+        assert answer.status == 200
+        assert answer.json["result"].get("isError") is not True, answer
+
+    def begun(name: str, words: str) -> str:
+        """The token of a new user who said that."""
+        token = provider.token(sub=f"{user}-{name}")
+        done(call(server, token, "create_conversation", conversation_id="talk"))
+        done(call(server, token, "open_turn", conversation_id="talk", content=words, key="1"))
+        return token
+
+    summing, copying = begun("summing", "hello"), begun("copying", "some words " * 400)
+    more = {"conversation_id": "talk", "role": "user", "content": "more"}
+    summary = {"conversation_id": "talk", "upto_seq": 1, "content": "words " * 2_000}
+    done(call(server, summing, "save_summary", **summary))
+    assert int(call(server, summing, "append_message", **more).headers["retry-after"]) >= 30
+    done(call(server, copying, "append_message", **more))
+    done(call(server, copying, "fork_conversation", conversation_id="talk"))
+    assert int(call(server, copying, "append_message", **more).headers["retry-after"]) >= 20
