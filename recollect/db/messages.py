@@ -78,7 +78,8 @@ async def append(
     after: int | None = None,
 ) -> AppendOutcome:
     rows = await db.call(
-        "SELECT * FROM recollect.append_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+        "SELECT * FROM recollect.append_v2("
+        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         user_id,
         conversation_id,
         batch.roles,
@@ -93,6 +94,8 @@ async def append(
         expected_head,
         branch,
         after,
+        batch.terms,
+        batch.languages,
         repeatable=key is not None,
     )
     return _counted(db, AppendOutcome(*rows[0]), batch)
@@ -110,7 +113,7 @@ async def open_conversation(
 ) -> tuple[AppendOutcome, bool]:
     """Append to a conversation that is made unless it is there; whether it was made now."""
     rows = await db.call(
-        "SELECT * FROM recollect.open_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        "SELECT * FROM recollect.open_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         user_id,
         conversation_id,
         title,
@@ -124,6 +127,8 @@ async def open_conversation(
         batch.occurred_at,
         key,
         batch.fingerprint,
+        batch.terms,
+        batch.languages,
         repeatable=True,
     )
     *outcome, created = rows[0]

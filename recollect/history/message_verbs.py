@@ -12,10 +12,10 @@ from recollect.db import messages
 from recollect.history import receipt as receipts
 from recollect.history.formats import Format
 from recollect.history.incoming import check_instructions, check_int, check_text, check_title, prepare
+from recollect.history.remembering import Remembering, plan_to_recall
 from recollect.history.scope import (
     MAX_ID_CHARS,
     MAX_PAGE,
-    Scope,
     id_from_key,
     in_trash,
     not_found,
@@ -32,7 +32,7 @@ MAX_ADDED_SHOWN = 20
 Answer = TypeVar("Answer")
 
 
-class MessageVerbs(Scope):
+class MessageVerbs(Remembering):
     """What one user can do with the messages of a conversation."""
 
     async def append(
@@ -182,6 +182,7 @@ class MessageVerbs(Scope):
         format: Format = "text",
         upto_seq: int | None = None,
         receipt: str | None = None,
+        query: str | None = None,
     ) -> ContextWindow:
         """What a model should see next: the conversation's instructions, the newest summary where not
         all fits, and as much of the end of the current path as fits, tool calls never without their
@@ -193,6 +194,8 @@ class MessageVerbs(Scope):
         upto_seq:    as of this message, on whatever branch it is; default: the head.
         receipt:     of a window that this conversation gave: the same again, byte for byte. The
                      other arguments are in it.
+        query:       recall older messages that answer it, of any conversation, in half of the budget
+                     and what the window leaves over, behind the window. The receipt leaves them out.
 
         The same head gives the same bytes, and while the conversation grows the beginning stays
         until the window has to move.
@@ -201,10 +204,14 @@ class MessageVerbs(Scope):
         """
         check_text("id", id, MAX_ID_CHARS)
         if receipt is not None:
+            if query is not None:
+                raise InvalidArgument("query", "cannot be combined with receipt, which recalls nothing")
             return await self._reproduced(id, receipt)
         if upto_seq is not None:
             check_int("upto_seq", upto_seq, 1, messages.MAX_SEQ)
-        return await self._window(id, plan(max_tokens, format), upto_seq)
+        planned, asked = plan_to_recall(max_tokens, format, query)
+        found = await self._read(id, planned, upto_seq)
+        return await self._remember(id, found, planned, asked, max_tokens)
 
     async def open_turn(
         self,
@@ -217,6 +224,7 @@ class MessageVerbs(Scope):
         known_head: int | None = None,
         title: str | None = None,
         instructions: str | None = None,
+        query: str | None = None,
     ) -> Turn:
         """Store what was said and load what a model should see, in two round trips: the first half of
         a stateless turn; `append` with the context's head as `expected_head` is the other.
@@ -226,13 +234,13 @@ class MessageVerbs(Scope):
                      such as a UUID: it decides which conversation a retry finds.
         id:          the conversation. Without it a new one begins, with `title` and `instructions`.
         known_head:  the head that you know; `Turn.added` says what others added after it.
-        max_tokens, format:  as of `context`.
+        max_tokens, format, query:  as of `context`.
 
         Raises: InvalidArgument, NotFound, Conflict (in the trash), KeyReused, NotReady (a user whom
         the linked users table lacks), Unavailable.
         """
         check_text("key", key, MAX_KEY_CHARS)
-        planned = plan(max_tokens, format)
+        planned, asked = plan_to_recall(max_tokens, format, query)
         if known_head is not None:
             check_int("known_head", known_head, 0, messages.MAX_SEQ)
         batch = prepare([message] if isinstance(message, NewMessage) else message, key, self._settings)
@@ -251,7 +259,8 @@ class MessageVerbs(Scope):
         appended = self._landed(_appended(id, done, key), batch)
         found = await self._read(id, planned, appended.last_seq)
         added = None if known_head is None else _added(found, known_head, appended.first_seq)
-        return Turn(id, created, appended, build_window(id, found, planned), added)
+        window = await self._remember(id, found, planned, asked, max_tokens)
+        return Turn(id, created, appended, window, added)
 
     async def _begin(
         self, id: str, batch: Batch, key: str, title: str | None, instructions: str | None
@@ -282,11 +291,6 @@ class MessageVerbs(Scope):
         if not appended.replayed:
             self._wrote(self._user, sum(batch.token_counts))
         return appended
-
-    async def _window(
-        self, id: str, planned: Plan, upto: int | None, summary: int | None = None
-    ) -> ContextWindow:
-        return build_window(id, await self._read(id, planned, upto, summary), planned)
 
     async def _read(
         self, id: str, planned: Plan, upto: int | None, summary: int | None = None
@@ -319,13 +323,14 @@ class MessageVerbs(Scope):
         except InvalidArgument as error:
             raise receipts.refused() from error
         try:
-            window = await self._window(id, planned, wanted.tip, summary=wanted.summary_upto)
+            found = await self._read(id, planned, wanted.tip, wanted.summary_upto)
         except NotFound as error:
             raise NotReproducible(
                 f"receipt: there is no conversation {id!r}; if it was purged, its messages are gone for good"
             ) from error
         except InvalidArgument as error:  # it is shorter now than the path was
             raise _other_window(receipts.OTHER_MESSAGES) from error
+        window = build_window(id, found, planned)
         problem = receipts.difference(wanted, receipts.read(window.receipt))
         if problem is not None:
             raise _other_window(problem)

@@ -129,6 +129,9 @@ async def meter(filled_url: str) -> AsyncGenerator[Meter]:
         yield meter
 
 
+SORTING_IN = 200
+"""Pages that are read when 256 kB of pending words are sorted into the search index."""
+
 DEEPER = 4
 """Pages more for indexes of a level more, and for rows that lie across one more page."""
 
@@ -197,4 +200,5 @@ async def test_an_append_reads_as_much_after_500_appends_as_at_the_start(meter: 
     costs = [await meter.read_by(lambda: writer.append("talk", HELLO)) for _ in range(500)]
     assert {cost.rows for cost in costs} == {2}
     first, last = costs[:100], costs[-100:]
-    assert sum(cost.pages for cost in last) <= sum(cost.pages for cost in first) + len(last)
+    # Now and then an append sorts what is pending in the search index into it.
+    assert sum(cost.pages for cost in last) <= sum(cost.pages for cost in first) + len(last) + SORTING_IN
