@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from recollect.api import branches, conversations, events, exports, imports, messages, problems, turns
+from recollect.api import branches, conversations, events, exports, imports, messages, problems, search, turns
 from recollect.api.document import document
 from recollect.api.operation import Operation
 from recollect.api.paths import RawPaths
@@ -23,6 +23,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *messages.OPERATIONS,
     *turns.OPERATIONS,
     *branches.OPERATIONS,
+    *search.OPERATIONS,
     *events.OPERATIONS,
     *exports.OPERATIONS,
     *imports.OPERATIONS,

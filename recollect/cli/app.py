@@ -40,6 +40,8 @@ COMMANDS: dict[str, Command] = {
     "show": Command("recollect.cli.show:command", "Show one conversation."),
     "erase": Command("recollect.cli.erase:command", "Really remove conversations; asks first."),
     "prune": Command("recollect.cli.prune:command", "Remove old conversations, as far as you say."),
+    "backup": Command("recollect.cli.backup:command", "Write everything of all users into one file."),
+    "restore": Command("recollect.cli.restore:command", "Bring a backup into an empty database."),
     "install": Command("recollect.cli.install:command", "Add Recollect to Claude, Cursor, VS Code or Codex."),
     "db": Command("recollect.cli.db:app", "Show and control the embedded PostgreSQL."),
     "doctor": Command(

@@ -147,6 +147,8 @@ def turn(turn: Turn) -> str:
 def _about(window: ContextWindow) -> list[str]:
     lines = [f"Head: {window.head}. About {window.tokens} tokens. Receipt: {window.receipt}"]
     lines.extend(f"Repaired {repair}." for repair in window.repairs)
+    if window.outside:
+        lines.append("search_messages finds what is not shown.")
     if window.tokens_outside >= max(1, window.tokens // 2):
         # What is out of view is never asked to be read: it may be a million tokens.
         above = "the summary above and of " if window.summary_upto else ""

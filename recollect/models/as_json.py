@@ -71,6 +71,7 @@ def window_fields(window: ContextWindow) -> JsonObject:
         trashed=window.trashed or None,
         repairs=window.repairs or None,
         lost=window.lost or None,
+        recalled=[place._asdict() for place in window.recalled] or None,
         receipt=window.receipt,
     )
 

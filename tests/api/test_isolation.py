@@ -117,6 +117,7 @@ MATRIX = (
     Row("load_context"),
     Row("load_context", query=lambda _its: {"max_tokens": "50", "format": "openai"}),
     Row("load_context", query=lambda _its: {"upto_seq": "1"}),
+    Row("load_context", query=lambda _its: {"query": "secret said look", "max_tokens": "2000"}),
     Row("load_context", query=lambda _its: {"receipt": "w1.e1.text.100.1-1.0.000000.0000000000000000"}),
     Row(
         "append_messages",
@@ -125,7 +126,13 @@ MATRIX = (
     Row(
         "open_turn",
         headers=lambda its: {"idempotency-key": its.key},
-        body=lambda _its: {"messages": [SAID], "max_tokens": 500, "format": "openai", "known_head": 1},
+        body=lambda _its: {
+            "messages": [SAID],
+            "max_tokens": 500,
+            "format": "openai",
+            "known_head": 1,
+            "query": "secret said look",
+        },
     ),
     Row("open_turn", headers=lambda _its: {"idempotency-key": "new"}, body=lambda _its: {"messages": [SAID]}),
     Row(
@@ -141,6 +148,11 @@ MATRIX = (
         },
         same_for_owner=True,
     ),
+    Row(
+        "begin_turn",
+        headers=lambda its: {"idempotency-key": its.key},
+        body=lambda _its: {"messages": [SAID], "query": "secret said look"},
+    ),
     Row("list_branches"),
     Row("list_branches", query=lambda _its: {"at_seq": "1"}),
     Row("switch_head", body=lambda _its: {"seq": 1}),
@@ -148,6 +160,19 @@ MATRIX = (
     Row("fork_conversation", body=lambda _its: {"at_seq": 2, "new_id": "copy", "title": "taken"}),
     Row("save_summary", body=lambda _its: {"upto_seq": 2, "content": "taken"}),
     Row("list_summaries"),
+    Row("search_messages", query=lambda its: {"query": "secret said", "conversation_id": its.id}),
+    Row(
+        "search_messages",
+        query=lambda its: {
+            "query": "secret said look",
+            "exclude": its.id,
+            "role": "user",
+            "since": "2000-01-01",
+            "until": "3000-01-01",
+            "context": "3",
+        },
+    ),
+    Row("search_messages", query=lambda its: {"query": "secret", "limit": "1", "cursor": its.found}),
     Row("listen_to_changes", same_for_owner=True),
     Row("export_conversation"),
     Row("export_conversation", query=lambda _its: {"format": "html"}),
