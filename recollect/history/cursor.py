@@ -13,6 +13,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from recollect.history.incoming import check_text
+from recollect.history.scope import MAX_ID_CHARS
 from recollect.models.errors import InvalidArgument
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -41,7 +43,7 @@ def decode(filters: tuple[Any, ...], cursor: str) -> tuple[datetime, str]:
         raise InvalidArgument(
             "cursor", "belongs to a list with other filters; repeat the filters of its first page"
         )
-    return at, id
+    return at, check_text("cursor", id, MAX_ID_CHARS)  # one that was forged may hold anything
 
 
 def _digest(filters: tuple[Any, ...]) -> str:
