@@ -27,6 +27,8 @@ def encode(filters: tuple[Any, ...], at: datetime, id: str) -> str:
 def decode(filters: tuple[Any, ...], cursor: str) -> tuple[datetime, str]:
     """Where the page before ended. Raises: InvalidArgument for anything `encode` did not make."""
     micros, id = _read(1, filters, cursor, (int, str))
+    if not storable(id):  # one that was forged may hold anything
+        raise _wrong()
     try:
         return _EPOCH + timedelta(microseconds=micros), id
     except OverflowError as error:
