@@ -31,6 +31,7 @@ from recollect.models.message import (
     NewMessage,
     Turn,
 )
+from recollect.models.search import Neighbour, SearchHit, SearchPage
 
 if TYPE_CHECKING:
     from recollect.history.history import History
@@ -57,6 +58,7 @@ __all__ = [
     "Message",
     "MessagePage",
     "MessageSlice",
+    "Neighbour",
     "NewMessage",
     "NotFound",
     "NotReady",
@@ -64,6 +66,8 @@ __all__ = [
     "OutcomeUnknown",
     "Recollect",
     "RecollectError",
+    "SearchHit",
+    "SearchPage",
     "Settings",
     "Summary",
     "TooManyRequests",

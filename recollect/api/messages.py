@@ -119,12 +119,19 @@ async def load_context(
             "parameters are in it."
         ),
     ] = None,
+    query: Annotated[
+        str | None,
+        Query(
+            description="What was asked: older messages that answer it, of any conversation, stand at the "
+            "end. docs/search.md has the rules."
+        ),
+    ] = None,
 ) -> Answer:
     """What a model should see next: the instructions, the newest summary where not all fits, and as many
     of the newest messages as fit the budget, tool calls with their results. The same head gives the same
     answer."""
     window = await history.context(
-        conversation_id, max_tokens=max_tokens, format=format, upto_seq=upto_seq, receipt=receipt
+        conversation_id, max_tokens=max_tokens, format=format, upto_seq=upto_seq, receipt=receipt, query=query
     )
     return Answer(window_fields(window), head=window.current_head)
 

@@ -220,6 +220,9 @@ class NewTurn(Body):
         int | None,
         Field(ge=0, le=MAX_SEQ, description="The head you know; `added` says what others added after it."),
     ] = None
+    query: Annotated[
+        str | None, Field(description="What to recall, as in load_context; usually what was said.")
+    ] = None
 
 
 class FirstTurn(NewTurn):
@@ -395,6 +398,13 @@ class Appended(BaseModel):
     replayed: Annotated[bool, Field(description="The key was known; nothing was written now.")] = False
 
 
+class Place(BaseModel):
+    """A message of a conversation."""
+
+    conversation_id: str
+    seq: int
+
+
 class Context(BaseModel):
     """What fits of a conversation into a model's window."""
 
@@ -444,6 +454,10 @@ class Context(BaseModel):
         list[str] | None, Field(description="What was left out or made up to keep the window valid.")
     ] = None
     lost: Annotated[list[str] | None, Field(description="What has no counterpart in this format.")] = None
+    recalled: Annotated[
+        list[Place] | None,
+        Field(description="The messages that the query recalled, best first; they stand at the end."),
+    ] = None
 
 
 class Range(BaseModel):
@@ -515,6 +529,64 @@ class Summaries(BaseModel):
     """The summaries of a conversation, newest point first."""
 
     summaries: list[Summary]
+
+
+class Neighbour(BaseModel):
+    """A message right before or after a hit."""
+
+    seq: int
+    role: Role
+    author: str | None = None
+    at: datetime
+    text: Annotated[str, Field(description="Its first 300 characters.")]
+
+
+class Hit(BaseModel):
+    """A message that was found. What is unset is left out."""
+
+    model_config = _examples(
+        {
+            "conversation_id": "c_7h2k9m4p1q3rx",
+            "title": "Trip to Porto",
+            "seq": 6,
+            "role": "user",
+            "at": TIME,
+            "snippet": "… so Maria will apply for the visa in Lisbon, not here …",
+            "marks": [[5, 10], [30, 34]],
+            "score": 7.31,
+        }
+    )
+
+    conversation_id: str
+    title: Annotated[str | None, Field(description="Of its conversation.")] = None
+    seq: int
+    parent_seq: Annotated[
+        int | None, Field(description="The message it follows, where that is not seq - 1: on a branch.")
+    ] = None
+    role: Role
+    author: str | None = None
+    at: Annotated[datetime, Field(description="When it was said, else when it was stored.")]
+    snippet: Annotated[
+        str, Field(description="The part of its text that answers best; … where something is left out.")
+    ]
+    marks: Annotated[
+        list[tuple[int, int]],
+        Field(description="Where words of the query begin and end in it, in Unicode characters."),
+    ]
+    score: Annotated[float, Field(description="Higher is better; comparable within one search.")]
+    neighbours: Annotated[
+        list[Neighbour] | None, Field(description="The messages around it, by seq, where `context` asks so.")
+    ] = None
+
+
+class Hits(BaseModel):
+    """A page of messages that were found, best first."""
+
+    hits: list[Hit]
+    next_cursor: Annotated[
+        str | None,
+        Field(description="Pass it as `cursor`, with the same query and filters. null on the last page."),
+    ]
 
 
 class Erased(BaseModel):

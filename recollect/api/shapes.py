@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from recollect.models.as_json import JsonObject, iso, message_fields, message_without_content
+from recollect.models.as_json import JsonObject, iso, message_fields, message_without_content, without_nulls
 from recollect.models.conversation import Branch, Conversation, ConversationPage, Erased, Summary
 from recollect.models.message import Message, MessagePage, MessageSlice
+from recollect.models.search import Neighbour, SearchHit, SearchPage
 
 
 def conversation(conversation: Conversation) -> JsonObject:
@@ -83,6 +84,30 @@ def slice_of(part: MessageSlice) -> JsonObject:
         "total_chars": part.total_chars,
         "next_offset": part.next_offset,
     }
+
+
+def hits(page: SearchPage) -> JsonObject:
+    return {"hits": [_hit(one) for one in page.hits], "next_cursor": page.next_cursor}
+
+
+def _hit(hit: SearchHit) -> JsonObject:
+    return without_nulls(
+        conversation_id=hit.conversation_id,
+        title=hit.title,
+        seq=hit.seq,
+        parent_seq=None if hit.parent_seq == hit.seq - 1 else hit.parent_seq,
+        role=hit.role,
+        author=hit.author,
+        at=iso(hit.at),
+        snippet=hit.snippet,
+        marks=hit.marks,
+        score=hit.score,
+        neighbours=[_neighbour(one) for one in hit.neighbours] or None,
+    )
+
+
+def _neighbour(one: Neighbour) -> JsonObject:
+    return without_nulls(seq=one.seq, role=one.role, author=one.author, at=iso(one.at), text=one.text)
 
 
 def _in_list(message: Message, max_chars: int) -> JsonObject:

@@ -30,6 +30,7 @@ async def open_turn(
         max_tokens=body.max_tokens,
         format=body.format,
         known_head=body.known_head,
+        query=body.query,
     )
     return _opened(request, turn)
 
@@ -45,6 +46,7 @@ async def begin_turn(request: Request, history: Mine, body: FirstTurn, key: Turn
         known_head=body.known_head,
         title=body.title,
         instructions=body.instructions,
+        query=body.query,
     )
     return _opened(request, turn)
 

@@ -11,6 +11,7 @@ import asyncpg
 from recollect.db.database import ReadTx, WriteTx
 from recollect.db.sql import load
 from recollect.models.conversation import Summary
+from recollect.models.terms import terms_of
 
 _CONVERSATIONS = load("import_conversations")
 _MESSAGES = load("import_messages")
@@ -128,7 +129,10 @@ async def stored(tx: ReadTx, user_id: str, id: str, low: int, high: int) -> list
 
 async def insert_messages(tx: WriteTx, user_id: str, rows: Sequence[MessageRow]) -> None:
     if rows:
-        await tx.execute(_MESSAGES, user_id, *map(list, zip(*rows, strict=True)))
+        found = [terms_of(row.text, row.author) for row in rows]
+        await tx.execute(
+            _MESSAGES, user_id, *map(list, zip(*rows, strict=True)), *map(list, zip(*found, strict=True))
+        )
 
 
 class Counts(NamedTuple):

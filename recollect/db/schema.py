@@ -18,6 +18,9 @@ SEARCH_ROLE = "recollect_search"
 
 ROLES = (APP_ROLE, SEARCH_ROLE)
 
+SEARCH_FUNCTIONS = ("search_keys_v1",)
+"""The functions that belong to the search role; only functions of the other one call them."""
+
 TABLES = ("conversation", "message", "summary", "access_token")
 
 # Long enough for another process that migrates this database right now; then short, since
@@ -85,13 +88,14 @@ def statements(owner: str) -> list[str]:
         for policy in POLICIES
     ]
     made += [f"GRANT {rights} ON recollect.{table} TO {role}" for role, table, rights in RIGHTS]
-    made.append(f"GRANT CREATE ON SCHEMA recollect TO {APP_ROLE}")
+    made += [f"GRANT CREATE ON SCHEMA recollect TO {role}" for role in ROLES]
     for name in (*FUNCTIONS, *RETAINED):
+        searches = name in SEARCH_FUNCTIONS
         made += [
             load(name),
             f"REVOKE ALL ON FUNCTION recollect.{name} FROM PUBLIC",
-            f"ALTER FUNCTION recollect.{name} OWNER TO {APP_ROLE}",
-            f"GRANT EXECUTE ON FUNCTION recollect.{name} TO {owner}",
+            f"ALTER FUNCTION recollect.{name} OWNER TO {SEARCH_ROLE if searches else APP_ROLE}",
+            f"GRANT EXECUTE ON FUNCTION recollect.{name} TO {owner}" + (f", {APP_ROLE}" if searches else ""),
         ]
-    made.append(f"REVOKE CREATE ON SCHEMA recollect FROM {APP_ROLE}")
+    made += [f"REVOKE CREATE ON SCHEMA recollect FROM {role}" for role in ROLES]
     return made

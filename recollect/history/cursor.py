@@ -10,40 +10,66 @@ import base64
 import binascii
 import hashlib
 import json
+import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from recollect.history.incoming import check_text
-from recollect.history.scope import MAX_ID_CHARS
 from recollect.models.errors import InvalidArgument
+from recollect.models.parts import storable
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def encode(filters: tuple[Any, ...], at: datetime, id: str) -> str:
-    micros = (at - _EPOCH) // timedelta(microseconds=1)
-    text = json.dumps([1, _digest(filters), micros, id], separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return _write(1, filters, (at - _EPOCH) // timedelta(microseconds=1), id)
 
 
 def decode(filters: tuple[Any, ...], cursor: str) -> tuple[datetime, str]:
     """Where the page before ended. Raises: InvalidArgument for anything `encode` did not make."""
-    wrong = InvalidArgument(
-        "cursor", "is not one that this list gave; pass next_cursor as it was, or leave it out"
-    )
+    micros, id = _read(1, filters, cursor, (int, str))
+    try:
+        return _EPOCH + timedelta(microseconds=micros), id
+    except OverflowError as error:
+        raise _wrong() from error
+
+
+def encode_ranked(filters: tuple[Any, ...], score: float, id: str, seq: int) -> str:
+    """The same for a list that is ordered by a score: the place is (score, id, seq)."""
+    return _write(2, filters, score, id, seq)
+
+
+def decode_ranked(filters: tuple[Any, ...], cursor: str) -> tuple[float, str, int]:
+    """Raises: InvalidArgument for anything `encode_ranked` did not make."""
+    score, id, seq = _read(2, filters, cursor, (float, str, int))
+    if not math.isfinite(score) or not 0 <= seq < 2**31 or not storable(id):
+        raise _wrong()
+    return score, id, seq
+
+
+def _write(version: int, filters: tuple[Any, ...], *place: float | str) -> str:
+    text = json.dumps([version, _digest(filters), *place], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _read(wanted: int, filters: tuple[Any, ...], cursor: str, types: tuple[type, ...]) -> list[Any]:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        version, digest, micros, id = json.loads(base64.b64decode(padded, b"-_", validate=True))
-        if version != 1 or not isinstance(micros, int) or not isinstance(id, str):
-            raise wrong
-        at = _EPOCH + timedelta(microseconds=micros)
-    except (binascii.Error, ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise wrong from error
+        version, digest, *place = json.loads(base64.b64decode(padded, b"-_", validate=True))
+        if version != wanted or [type(each) for each in place] != list(types):
+            raise _wrong()
+    except (binascii.Error, ValueError, TypeError, RecursionError) as error:
+        raise _wrong() from error
     if digest != _digest(filters):
         raise InvalidArgument(
             "cursor", "belongs to a list with other filters; repeat the filters of its first page"
         )
-    return at, check_text("cursor", id, MAX_ID_CHARS)  # one that was forged may hold anything
+    return place
+
+
+def _wrong() -> InvalidArgument:
+    return InvalidArgument(
+        "cursor", "is not one that this list gave; pass next_cursor as it was, or leave it out"
+    )
 
 
 def _digest(filters: tuple[Any, ...]) -> str:

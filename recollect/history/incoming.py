@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, cast, get_args
 
 from recollect.history.tokens import estimate_message
@@ -13,6 +13,7 @@ from recollect.models.batch import Batch
 from recollect.models.errors import InvalidArgument
 from recollect.models.message import ROLES, NewMessage, Part, Role
 from recollect.models.parts import check_storable, dump_json, split_content
+from recollect.models.terms import terms_of
 from recollect.settings import Settings
 
 FIELDS = {"role": 0, "content": 0, "author": 0, "metadata": 0, "token_count": 0, "occurred_at": 0}.keys()
@@ -65,6 +66,26 @@ def message_from_json(value: object, argument: str) -> NewMessage:
         token_count=fields.get("token_count"),
         occurred_at=occurred_at,
     )
+
+
+def moment(argument: str, value: str) -> datetime:
+    """A time out of an ISO date or time; UTC where it has no zone. Raises: InvalidArgument."""
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise InvalidArgument(argument, "must be an ISO date or time, such as 2026-11-23") from error
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+def check_moment(argument: str, value: object) -> datetime:
+    """A time that the database holds. Raises: InvalidArgument."""
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise InvalidArgument(argument, "must be a time with a time zone")
+    try:
+        value.astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidArgument(argument, "is before the year 1 or after 9999 in UTC") from error
+    return value
 
 
 def prepare(messages: Sequence[NewMessage], key: str | None, settings: Settings) -> Batch:
@@ -135,10 +156,8 @@ def row_of(where: str, message: NewMessage, settings: Settings) -> Row:
             f"{where}.content",
             f"is {size} bytes; the limit is {settings.max_message_bytes}. Split it or store a link",
         )
-    if message.occurred_at is not None and (
-        not isinstance(message.occurred_at, datetime) or message.occurred_at.tzinfo is None  # pyright: ignore[reportUnnecessaryIsInstance]
-    ):
-        raise InvalidArgument(f"{where}.occurred_at", "must be a time with a time zone")
+    if message.occurred_at is not None:
+        check_moment(f"{where}.occurred_at", message.occurred_at)
     content = message.content if isinstance(message.content, list) else None
     return Row(
         message.role,
@@ -161,6 +180,9 @@ def _add(batch: Batch, row: Row) -> None:
     batch.token_counts.append(row.token_count)
     batch.metadata.append(row.metadata)
     batch.occurred_at.append(row.occurred_at)
+    terms, language = terms_of(row.text, row.author)
+    batch.terms.append(terms)
+    batch.languages.append(language)
 
 
 def _fingerprint(batch: Batch, messages: Sequence[NewMessage]) -> bytes:

@@ -12,10 +12,10 @@ from recollect.db import messages
 from recollect.history import receipt as receipts
 from recollect.history.formats import Format
 from recollect.history.incoming import check_instructions, check_int, check_text, check_title, prepare
+from recollect.history.remembering import Remembering, plan_to_recall
 from recollect.history.scope import (
     MAX_ID_CHARS,
     MAX_PAGE,
-    Scope,
     id_from_key,
     in_trash,
     not_found,
@@ -32,7 +32,7 @@ MAX_ADDED_SHOWN = 20
 Answer = TypeVar("Answer")
 
 
-class MessageVerbs(Scope):
+class MessageVerbs(Remembering):
     """What one user can do with the messages of a conversation."""
 
     async def append(
@@ -182,6 +182,7 @@ class MessageVerbs(Scope):
         format: Format = "text",
         upto_seq: int | None = None,
         receipt: str | None = None,
+        query: str | None = None,
     ) -> ContextWindow:
         """What a model should see next: the conversation's instructions, the newest summary where not
         all fits, and as much of the end of the current path as fits, tool calls never without their
@@ -193,6 +194,8 @@ class MessageVerbs(Scope):
         upto_seq:    as of this message, on whatever branch it is; default: the head.
         receipt:     of a window that this conversation gave: the same again, byte for byte. The
                      other arguments are in it.
+        query:       recall older messages that answer it, of any conversation, in half of the budget
+                     and what the window leaves over, behind the window. The receipt leaves them out.
 
         The same head gives the same bytes, and while the conversation grows the beginning stays
         until the window has to move.
@@ -201,10 +204,14 @@ class MessageVerbs(Scope):
         """
         check_text("id", id, MAX_ID_CHARS)
         if receipt is not None:
+            if query is not None:
+                raise InvalidArgument("query", "cannot be combined with receipt, which recalls nothing")
             return await self._reproduced(id, receipt)
         if upto_seq is not None:
             check_int("upto_seq", upto_seq, 1, messages.MAX_SEQ)
-        return await self._window(id, plan(max_tokens, format), upto_seq)
+        planned, asked = plan_to_recall(max_tokens, format, query)
+        found = await self._read(id, planned, upto_seq)
+        return await self._remember(id, found, planned, asked, max_tokens)
 
     async def open_turn(
         self,
@@ -217,8 +224,9 @@ class MessageVerbs(Scope):
         known_head: int | None = None,
         title: str | None = None,
         instructions: str | None = None,
+        query: str | None = None,
     ) -> Turn:
-        """Store what was said and load what a model should see, in two round trips: the first half of
+        """Store what was said and load what a model should see, in one round trip: the first half of
         a stateless turn; `append` with the context's head as `expected_head` is the other.
 
         key:         idempotency key, 1 to 200 characters. A retry gives the same answer, also if the
@@ -226,20 +234,20 @@ class MessageVerbs(Scope):
                      such as a UUID: it decides which conversation a retry finds.
         id:          the conversation. Without it a new one begins, with `title` and `instructions`.
         known_head:  the head that you know; `Turn.added` says what others added after it.
-        max_tokens, format:  as of `context`.
+        max_tokens, format, query:  as of `context`.
 
         Raises: InvalidArgument, NotFound, Conflict (in the trash), KeyReused, NotReady (a user whom
         the linked users table lacks), Unavailable.
         """
         check_text("key", key, MAX_KEY_CHARS)
-        planned = plan(max_tokens, format)
+        planned, asked = plan_to_recall(max_tokens, format, query)
         if known_head is not None:
             check_int("known_head", known_head, 0, messages.MAX_SEQ)
         batch = prepare([message] if isinstance(message, NewMessage) else message, key, self._settings)
         created = False
         if id is None:
             id = id_from_key(self._user, key)
-            done, created = await self._begin(id, batch, key, title, instructions)
+            done, created, found = await self._begin(id, batch, key, title, instructions, planned)
         elif title is not None or instructions is not None:
             raise InvalidArgument(
                 "title" if title is not None else "instructions",
@@ -247,15 +255,18 @@ class MessageVerbs(Scope):
             )
         else:
             check_text("id", id, MAX_ID_CHARS)
-            done = await _once_more(partial(messages.append, self._db, self._user, id, batch, key=key))
+            send = partial(messages.open_turn, key=key, limits=_limits(planned))
+            done, found = await _once_more(partial(send, self._db, self._user, id, batch))
         appended = self._landed(_appended(id, done, key), batch)
-        found = await self._read(id, planned, appended.last_seq)
+        if found is None:
+            raise not_found(id)
         added = None if known_head is None else _added(found, known_head, appended.first_seq)
-        return Turn(id, created, appended, build_window(id, found, planned), added)
+        window = await self._remember(id, found, planned, asked, max_tokens)
+        return Turn(id, created, appended, window, added)
 
     async def _begin(
-        self, id: str, batch: Batch, key: str, title: str | None, instructions: str | None
-    ) -> tuple[messages.AppendOutcome, bool]:
+        self, id: str, batch: Batch, key: str, title: str | None, instructions: str | None, planned: Plan
+    ) -> tuple[messages.AppendOutcome, bool, messages.Window | None]:
         """Begin a conversation, unless an earlier call with this key did; whether one of them did."""
         title = None if title is None else check_title(title, self._settings)
         instructions = None if instructions is None else check_instructions(instructions)
@@ -268,25 +279,21 @@ class MessageVerbs(Scope):
             key=key,
             title=title,
             instructions=instructions,
+            limits=_limits(planned),
         )
         with users_table():
-            done, created = await _once_more(begin)
+            done, created, found = await _once_more(begin)
         if done.outcome == "key_reused":
             raise KeyReused(
                 f"key: {key!r} began conversation {id!r} with other words. Take a new key, such as a UUID, "
                 "for a new conversation, or name the one that this belongs to"
             )
-        return done, created or (done.outcome == "replayed" and done.first_seq == 1)
+        return done, created or (done.outcome == "replayed" and done.first_seq == 1), found
 
     def _landed(self, appended: Appended, batch: Batch) -> Appended:
         if not appended.replayed:
             self._wrote(self._user, sum(batch.token_counts))
         return appended
-
-    async def _window(
-        self, id: str, planned: Plan, upto: int | None, summary: int | None = None
-    ) -> ContextWindow:
-        return build_window(id, await self._read(id, planned, upto, summary), planned)
 
     async def _read(
         self, id: str, planned: Plan, upto: int | None, summary: int | None = None
@@ -297,12 +304,7 @@ class MessageVerbs(Scope):
             id,
             upto=upto,
             summary=summary,
-            max_tokens=planned.budget,
-            part_tokens=planned.part,
-            user_part_tokens=planned.user_part,
-            overhead=planned.overhead,
-            cut_chars=planned.cut_chars,
-            max_rows=MAX_ROWS,
+            limits=_limits(planned),
         )
         if found is None:
             raise not_found(id)
@@ -319,13 +321,14 @@ class MessageVerbs(Scope):
         except InvalidArgument as error:
             raise receipts.refused() from error
         try:
-            window = await self._window(id, planned, wanted.tip, summary=wanted.summary_upto)
+            found = await self._read(id, planned, wanted.tip, wanted.summary_upto)
         except NotFound as error:
             raise NotReproducible(
                 f"receipt: there is no conversation {id!r}; if it was purged, its messages are gone for good"
             ) from error
         except InvalidArgument as error:  # it is shorter now than the path was
             raise _other_window(receipts.OTHER_MESSAGES) from error
+        window = build_window(id, found, planned)
         problem = receipts.difference(wanted, receipts.read(window.receipt))
         if problem is not None:
             raise _other_window(problem)
@@ -348,6 +351,12 @@ class MessageVerbs(Scope):
             head=head,
             added=added,
         )
+
+
+def _limits(planned: Plan) -> messages.Limits:
+    return messages.Limits(
+        planned.budget, planned.part, planned.user_part, planned.overhead, planned.cut_chars, MAX_ROWS
+    )
 
 
 def _other_window(problem: str) -> NotReproducible:

@@ -33,9 +33,6 @@ MAX_ROWS = 20_000
 NO_RESULT = "No result was recorded for this call."
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-HEADER_TOKENS = 14
-"""What the line in front of each message costs in the text format."""
-
 CALL_TOKENS = 6
 """What the text format puts around the id of a call, of which each token is at least 1.5 characters."""
 
@@ -94,12 +91,17 @@ def plan(max_tokens: int, format: Format) -> Plan:
     part, user_part = (
         share if share >= cut.LEAST_TOKENS else MAX_BUDGET for share in (budget // 4 + 1, budget // 2)
     )
-    overhead = HEADER_TOKENS if format == "text" else 0
+    overhead = text.HEADER_TOKENS if format == "text" else 0
     return Plan(format, max_tokens, budget, part, user_part, overhead, budget * MOST_CHARS_A_TOKEN)
 
 
-def build_window(conversation_id: str, found: Window, planned: Plan) -> ContextWindow:
-    """Choose the units that fit, and render them."""
+def build_window(
+    conversation_id: str, found: Window, planned: Plan, recalled: str | None = None
+) -> ContextWindow:
+    """Choose the units that fit, and render them.
+
+    recalled:  what stands behind them; neither the tokens nor the receipt of the window count it.
+    """
     repairs: list[str] = []
     path = found.messages[::-1]
     whole = len(path) == found.length
@@ -143,6 +145,13 @@ def build_window(conversation_id: str, found: Window, planned: Plan) -> ContextW
         window.messages, window.system, window.lost = rendered.messages, rendered.system, rendered.lost
     front = f"{found.instructions}\n{summary and summary.content}"
     window.receipt = str(receipt.write(window, planned.max_tokens, front))
+    if recalled is not None:
+        if planned.format == "text":
+            window.text += f"\n{recalled}"
+        else:
+            last = _made(-2, "user", recalled, None)
+            rendered = OUTGOING[planned.format]([*_whole(instructions, summary, fitted), last])
+            window.messages, window.system, window.lost = rendered.messages, rendered.system, rendered.lost
     return window
 
 

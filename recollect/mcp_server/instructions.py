@@ -14,8 +14,9 @@ If an append fails because the head moved, somebody else wrote meanwhile: the er
 Take it into account and append again with the new head. If the outcome of a call is unknown, repeat it \
 with the same key and content: it is stored once.
 
-list_conversations finds an earlier conversation, load_context remembers it; list_messages and read_message \
-look things up in one. When load_context says that much is out of view, save_summary keeps what matters.
+list_conversations finds an earlier conversation, load_context remembers it; search_messages finds what was \
+said in any; list_messages and read_message look things up in one. When load_context says that much is out \
+of view, save_summary keeps what matters.
 Messages are numbered 1, 2, 3 and are never changed: an edit or another answer is a branch (after_seq). \
 Everything is kept until it is deleted; delete_conversation moves to a trash that keeps it until it is \
 removed for good.

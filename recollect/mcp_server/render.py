@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 from recollect.history.formats import text
 from recollect.history.tokens import estimate
-from recollect.history.window import HEADER_TOKENS
 from recollect.models.conversation import Branch, Conversation, ConversationPage
 from recollect.models.errors import HeadMoved
 from recollect.models.message import ContextWindow, Message, MessagePage, MessageSlice, Turn
@@ -80,7 +79,7 @@ def _tokens(message: Message, block: str) -> int:
     """What a rendered message takes: the stored count where all of its text stands there as it is, which
     spares most of what a page costs, else an estimate."""
     if message.stored_parts is None and block.endswith(message.text):
-        return message.token_count + HEADER_TOKENS
+        return message.token_count + text.HEADER_TOKENS
     return estimate(block)
 
 
@@ -148,6 +147,8 @@ def turn(turn: Turn) -> str:
 def _about(window: ContextWindow) -> list[str]:
     lines = [f"Head: {window.head}. About {window.tokens} tokens. Receipt: {window.receipt}"]
     lines.extend(f"Repaired {repair}." for repair in window.repairs)
+    if window.outside:
+        lines.append("search_messages finds what is not shown.")
     if window.tokens_outside >= max(1, window.tokens // 2):
         # What is out of view is never asked to be read: it may be a million tokens.
         above = "the summary above and of " if window.summary_upto else ""

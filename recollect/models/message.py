@@ -141,6 +141,13 @@ class MessageSlice:
     next_offset: int | None
 
 
+class RecalledMessage(NamedTuple):
+    """The place of a message that a context recalled."""
+
+    conversation_id: str
+    seq: int
+
+
 @dataclass(slots=True)
 class ContextWindow:
     """What fits of a conversation into a model's window, rendered.
@@ -163,6 +170,7 @@ class ContextWindow:
     receipt:    reproduces this window later, byte for byte; see `History.context`.
     repairs:    what was synthesised or dropped to keep the window valid, one line each.
     lost:       what has no counterpart in this format, one line each.
+    recalled:   with `query`, the older messages that answer it, best first; they stand at the end.
     """
 
     conversation_id: str
@@ -184,6 +192,7 @@ class ContextWindow:
     text: str = ""
     repairs: list[str] = field(default_factory=list[str])
     lost: list[str] = field(default_factory=list[str])
+    recalled: list[RecalledMessage] = field(default_factory=list[RecalledMessage])
 
 
 @dataclass(slots=True)

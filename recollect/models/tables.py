@@ -29,6 +29,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
+    SmallInteger,
     Text,
     text,
 )
@@ -62,6 +63,27 @@ def _name(*, nullable: bool = False) -> Column[str]:
     # Collation C: names are compared, never sorted for people. It is faster, and an upgrade
     # of the operating system's collations cannot corrupt the indexes.
     return Column(Text(collation="C"), nullable=nullable)
+
+
+SEARCH_VECTOR = (
+    "to_tsvector(CASE language WHEN 1 THEN 'pg_catalog.german'::regconfig WHEN 2 THEN "
+    "'pg_catalog.french'::regconfig WHEN 3 THEN 'pg_catalog.spanish'::regconfig WHEN 4 THEN "
+    "'pg_catalog.portuguese'::regconfig WHEN 5 THEN 'pg_catalog.italian'::regconfig WHEN 6 THEN "
+    "'pg_catalog.dutch'::regconfig WHEN 7 THEN 'pg_catalog.swedish'::regconfig WHEN 8 THEN "
+    "'pg_catalog.russian'::regconfig WHEN 9 THEN 'pg_catalog.greek'::regconfig WHEN 10 THEN "
+    "'pg_catalog.arabic'::regconfig WHEN 11 THEN 'pg_catalog.hindi'::regconfig ELSE "
+    "'pg_catalog.english'::regconfig END, 'u0' || to_hex(hashtextextended(user_id, 0)) || ' ' || "
+    "date_part('day', coalesce(occurred_at, created_at) AT TIME ZONE 'UTC')::integer::text || ' ' || "
+    "(ARRAY['january', 'february', 'march', 'april', 'may', 'june', 'july', 'august', 'september', "
+    "'october', 'november', 'december'])[ date_part('month', coalesce(occurred_at, created_at) AT TIME "
+    "ZONE 'UTC')::integer] || ' ' || date_part('year', coalesce(occurred_at, created_at) AT TIME ZONE "
+    "'UTC')::integer::text || ' ' || CASE WHEN terms IS NULL OR starts_with(terms, ' ') THEN "
+    "coalesce(author || ' ', '') || replace(replace(replace(replace(left(text, 250000), '/', ' '), '.', ' "
+    "'), '-', ' '), '<', ' ') ELSE '' END || coalesce(terms, ''))"
+)
+"""What the search index holds of a message: a lexeme that is its user's own, its date, its author, and
+its words, stemmed in its language. Computed by the index alone, so that no row carries it; whoever asks
+the index repeats this expression, and `search_keys_v1` is the only one who does."""
 
 
 class Conversation(Table, table=True):
@@ -119,6 +141,9 @@ class Message(Table, table=True):
                   is a hash of that whole append.
     kept_head:    on the first message of an append that branched off, where the conversation's head
                   was and stayed; a retry of that append says so too.
+    terms:        what people look for and no parser finds in `text`, see `recollect.models.terms`;
+                  NULL for most. With a blank in front it is indexed beside the text, else instead.
+    language:     the place in `recollect.models.terms.LANGUAGES`; NULL is English.
     """
 
     __table_args__ = (
@@ -150,6 +175,14 @@ class Message(Table, table=True):
             postgresql_include=["parent_seq"],
             postgresql_where=text("parent_seq <> seq - 1"),
         ),
+        # No extension is needed: the user is a word of the message. A short list of what is pending
+        # keeps searches fast, since each reads it through, whose ever it is.
+        Index(
+            "message_search_idx",
+            text(f"({SEARCH_VECTOR})"),
+            postgresql_using="gin",
+            postgresql_with={"gin_pending_list_limit": 256},
+        ),
     )
 
     created_at: datetime = Field(sa_column=_timestamp())
@@ -168,6 +201,8 @@ class Message(Table, table=True):
     metadata_: Any | None = Field(default=None, sa_column=Column("metadata", JSON(none_as_null=True)))
     path_tokens: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
     kept_head: int | None = Field(default=None, sa_column=Column(Integer))
+    terms: str | None = Field(default=None, sa_column=Column(Text))
+    language: int | None = Field(default=None, sa_column=Column(SmallInteger))
 
 
 class Summary(Table, table=True):

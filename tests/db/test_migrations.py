@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,9 @@ from recollect.db.embedded.binaries import find_binaries
 from recollect.db.migrate import HEAD, Migrated, current_revision, migrate, script
 from recollect.db.schema import TABLES
 from recollect.db.target import parse_url
+from recollect.history.store import Recollect
 from recollect.models.errors import InvalidArgument, NotReady, Unavailable
+from recollect.settings import Settings
 from tests.conftest import on_database, run_sql
 from tests.db.catalog import facts
 from tests.db.conftest import new_database
@@ -253,9 +256,9 @@ def test_a_schema_that_a_newer_version_made_is_not_touched(newest_only: str) -> 
 
 
 def test_an_unknown_revision_is_refused(database_url: str) -> None:
-    with pytest.raises(InvalidArgument, match="there are base, 0001, 0002, 0003 and head"):
+    with pytest.raises(InvalidArgument, match="there are base, 0001, 0002, 0003, 0004 and head"):
         migrate(parse_url(database_url), "0815")
-    with pytest.raises(InvalidArgument, match="there are base, 0001, 0002, 0003 and head"):
+    with pytest.raises(InvalidArgument, match="there are base, 0001, 0002, 0003, 0004 and head"):
         script("0815")
 
 
@@ -326,3 +329,28 @@ def psql(server: str, url: str, text: str) -> str:
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
+
+
+def test_messages_from_before_search_are_found_after_the_upgrade(server: str) -> None:
+    url = owned_by(server, "CREATEROLE")
+    migrate(parse_url(url), "0002")
+    said = {1: "the plain lighthouse", 2: "Café in Zürich", 3: "东京看樱花", 4: "load_context"}
+    run_sql(
+        on_database(server, url_database(url)),
+        "INSERT INTO recollect.conversation (user_id, id, last_seq, head_seq, message_count) "
+        "VALUES ('alice', 'talk', 4, 4, 4)",
+        *(
+            "INSERT INTO recollect.message "
+            "(user_id, conversation_id, seq, parent_seq, token_count, role, text) "
+            f"VALUES ('alice', 'talk', {seq}, {seq - 1}, 1, 'user', '{text}')"
+            for seq, text in said.items()
+        ),
+    )
+    migrate(parse_url(url))
+
+    async def search(words: str) -> list[int]:
+        async with Recollect.open(Settings.model_validate({"database_url": url})) as store:
+            return [hit.seq for hit in (await store.for_user("alice").search(words)).hits]
+
+    for seq, words in enumerate(("lighthouses", "zurich", "樱花", "loadcontext"), start=1):
+        assert asyncio.run(search(words)) == [seq]

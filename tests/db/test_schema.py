@@ -52,12 +52,18 @@ def test_autogenerate_finds_nothing_to_do(server: str) -> None:
     def only_ours(name: str | None, kind: str, _parents: object) -> bool:
         return kind != "schema" or name == "recollect"
 
+    def comparable(_thing: object, name: str | None, kind: str, _reflected: bool, _other: object) -> bool:
+        # Alembic compares an expression's text with what PostgreSQL makes of it. The test above
+        # compares this index as PostgreSQL shows it.
+        return (kind, name) != ("index", "message_search_idx")
+
     def compare(connection: Connection) -> Any:
         context = MigrationContext.configure(
             connection,
             opts={
                 "include_schemas": True,
                 "include_name": only_ours,
+                "include_object": comparable,
                 "version_table": "schema_version",
                 "version_table_schema": "recollect",
                 "compare_type": True,

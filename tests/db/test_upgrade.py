@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import asyncpg
 import pytest
 
-from recollect.db.migrate import Migrated, migrate, script
+from recollect.db.migrate import HEAD, Migrated, migrate, script
 from recollect.db.target import parse_url
 from tests.conftest import on_database, run_sql
 from tests.db.catalog import facts
@@ -25,7 +25,8 @@ APPEND_V1 = """SELECT outcome, first_seq, last_seq, head FROM recollect.append_v
 APPEND_V2 = """SELECT outcome, first_seq, last_seq, head FROM recollect.append_v2(
     $1, $2, array_fill('user'::text, $3), array_fill(NULL::text, $3), array_fill('hello'::text, $3),
     array_fill(NULL::text, $3), $4, array_fill(NULL::text, $3), array_fill(NULL::timestamptz, $3),
-    NULL, NULL, $5::integer, $5 IS NOT NULL, NULL)"""
+    NULL, NULL, $5::integer, $5 IS NOT NULL, NULL,
+    array_fill(NULL::text, $3), array_fill(NULL::smallint, $3))"""
 
 
 @dataclass
@@ -135,16 +136,16 @@ def owner(server: str) -> str:
 def test_paths_of_what_was_there_are_counted(server: str, owner: str, how: str) -> None:
     old = filled(owner)
     if how == "migrated":
-        assert migrate(parse_url(owner), "0002") == Migrated("0001", "0002", "db_owner")
+        assert migrate(parse_url(owner)) == Migrated("0001", HEAD, "db_owner")
     else:
-        psql(server, owner, script(to="0002", since="0001"))
+        psql(server, owner, script(since="0001"))
     check(server, owner, old)
     check_forced(owner)
 
 
 def test_conversations_go_on_where_they_were(server: str, owner: str) -> None:
     old = filled(owner)
-    migrate(parse_url(owner), "0002")
+    migrate(parse_url(owner))
 
     async def go_on(connection: asyncpg.Connection[asyncpg.Record]) -> None:
         for name, model in old.models.items():
@@ -158,7 +159,7 @@ def test_conversations_go_on_where_they_were(server: str, owner: str) -> None:
 def test_servers_of_the_version_before_go_on_meanwhile(server: str, owner: str) -> None:
     """During a rolling deployment. What they append is whole; its path counts from there on."""
     old = filled(owner)
-    migrate(parse_url(owner), "0002")
+    migrate(parse_url(owner))
 
     async def go_on(connection: asyncpg.Connection[asyncpg.Record]) -> None:
         for name, model in old.models.items():
@@ -185,12 +186,12 @@ def test_servers_of_the_version_before_go_on_meanwhile(server: str, owner: str) 
 def test_an_upgrade_can_be_undone_and_done_again(server: str, owner: str) -> None:
     old = filled(owner)
     before = facts(owner, "db_owner")
-    migrate(parse_url(owner), "0002")
-    assert migrate(parse_url(owner), "0001") == Migrated("0002", "0001", "db_owner")
+    migrate(parse_url(owner))
+    assert migrate(parse_url(owner), "0001") == Migrated(HEAD, "0001", "db_owner")
     assert facts(owner, "db_owner") == before
     may_use(owner)
     old.models["alice", "c"] = Model([0], ["hello"], [1], head=1)
-    migrate(parse_url(owner), "0002")
+    migrate(parse_url(owner))
     check(server, owner, old)
     check_forced(owner)
 
@@ -205,7 +206,7 @@ def test_a_database_whose_users_are_linked_is_upgraded(server: str, owner: str) 
         "FOREIGN KEY (user_id) REFERENCES public.users (id) ON DELETE CASCADE",
     )
     old = filled(owner)
-    migrate(parse_url(owner), "0002")
+    migrate(parse_url(owner))
     check(server, owner, old)
 
 
@@ -224,7 +225,7 @@ def test_a_long_conversation_is_counted_in_one_pass(newest_only: str) -> None:
         "SELECT seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_all_tables WHERE relname = 'message'"
     )
     before = query(superuser(newest_only, url), read)[0][0]
-    migrate(parse_url(url), "0002")
+    migrate(parse_url(url))
     # To count, to update and to index: a few looks at each.
     assert query(superuser(newest_only, url), read)[0][0] - before <= 8 * 50_000
     head = query(superuser(newest_only, url), "SELECT head_tokens FROM recollect.conversation")

@@ -194,7 +194,7 @@ async def test_the_database_too_refuses_an_empty_append(database_url: str, histo
         with pytest.raises(asyncpg.InvalidParameterValueError):
             await connection.execute(
                 "SELECT recollect.append_v2($1, $2, '{}', '{}', '{}', '{}', '{}', '{}', '{}', "
-                "NULL, NULL, NULL, false, NULL)",
+                "NULL, NULL, NULL, false, NULL, '{}', '{}')",
                 "alice",
                 c,
             )

@@ -42,12 +42,12 @@ ROUND_TRIPS: dict[str, tuple[int, Verb]] = {
     "append again with its key": (1, lambda history: history.append("talk", HELLO, key="again")),
     "append to a moved head, and what was added": (2, _moved),
     "append after a message": (1, lambda history: history.append("talk", HELLO, after_seq=1)),
-    "open_turn that begins": (2, lambda history: history.open_turn(HELLO, key=uuid.uuid4().hex)),
+    "open_turn that begins": (1, lambda history: history.open_turn(HELLO, key=uuid.uuid4().hex)),
     "open_turn that goes on": (
-        2,
+        1,
         lambda history: history.open_turn(HELLO, key=uuid.uuid4().hex, id="talk", known_head=0),
     ),
-    "open_turn again with its key": (2, lambda history: history.open_turn(HELLO, key="again")),
+    "open_turn again with its key": (1, lambda history: history.open_turn(HELLO, key="again")),
     "list_messages": (1, lambda history: history.list_messages("talk")),
     "read_message": (1, lambda history: history.read_message("talk", 1)),
     "context": (1, lambda history: history.context("talk")),
@@ -129,6 +129,9 @@ async def meter(filled_url: str) -> AsyncGenerator[Meter]:
         yield meter
 
 
+SORTING_IN = 200
+"""Pages that are read when 256 kB of pending words are sorted into the search index."""
+
 DEEPER = 4
 """Pages more for indexes of a level more, and for rows that lie across one more page."""
 
@@ -197,4 +200,5 @@ async def test_an_append_reads_as_much_after_500_appends_as_at_the_start(meter: 
     costs = [await meter.read_by(lambda: writer.append("talk", HELLO)) for _ in range(500)]
     assert {cost.rows for cost in costs} == {2}
     first, last = costs[:100], costs[-100:]
-    assert sum(cost.pages for cost in last) <= sum(cost.pages for cost in first) + len(last)
+    # Now and then an append sorts what is pending in the search index into it.
+    assert sum(cost.pages for cost in last) <= sum(cost.pages for cost in first) + len(last) + SORTING_IN

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import asyncpg
 
+from recollect.history.cursor import encode_ranked
 from recollect.history.history import History
 from recollect.history.store import Recollect
 from recollect.models.message import NewMessage
@@ -26,6 +27,7 @@ class Thing:
     title: str
     metadata: Mapping[str, Any]
     cursor: str = ""
+    found: str = ""
 
 
 HERS = Thing("hers-0001", "her-key-01", "her title 01", {"project": "hers-01"})
@@ -63,11 +65,16 @@ async def acquaint(store: Recollect, number: int) -> Pair:
     nowhere = (await carol.list(limit=1)).next_cursor
     assert nowhere is not None
     await carol.erase_user()
-    return Pair(alice, bob, _with_cursor(HERS, cursor), _with_cursor(NOBODYS, nowhere))
-
-
-def _with_cursor(thing: Thing, cursor: str) -> Thing:
-    return Thing(thing.id, thing.key, thing.title, thing.metadata, cursor)
+    found = (await alice.search("secret", limit=1)).next_cursor
+    assert found is not None
+    # A place in the same search before whatever anybody has.
+    before_all = encode_ranked(("secret", None, None, None, None, None), 1e9, NOBODYS.id, 1)
+    return Pair(
+        alice,
+        bob,
+        replace(HERS, cursor=cursor, found=found),
+        replace(NOBODYS, cursor=nowhere, found=before_all),
+    )
 
 
 async def _converse(history: History, thing: Thing, words: str) -> None:

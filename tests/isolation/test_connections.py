@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 
 from recollect.db.database import Database
+from recollect.db.schema import SEARCH_FUNCTIONS
 from recollect.db.target import parse_url
 from recollect.history.history import History
 from recollect.history.store import Recollect
@@ -86,18 +87,24 @@ async def test_a_connecting_role_that_could_bypass_row_security_does_not(
 
 
 async def test_functions_belong_to_the_application_s_role(database_url: str) -> None:
-    """So that row security holds inside them for a superuser's call too (see test_second_lock)."""
+    """So that row security holds inside them for a superuser's call too (see test_second_lock). One
+    belongs to the search role, which sees all rows, and gives places and scores but no words."""
     connection = await asyncpg.connect(database_url)
     try:
         found = await connection.fetch(
-            """SELECT DISTINCT pg_get_userbyid(proowner) AS owner, prosecdef,
+            """SELECT DISTINCT CASE WHEN proname = ANY($1) THEN 'searching' END AS function,
+                pg_get_userbyid(proowner) AS owner, prosecdef,
                 proconfig @> '{"search_path=pg_catalog, pg_temp"}' AS safe_path,
                 has_function_privilege('public', oid, 'EXECUTE') AS open
-            FROM pg_proc WHERE pronamespace = 'recollect'::regnamespace"""
+            FROM pg_proc WHERE pronamespace = 'recollect'::regnamespace ORDER BY owner""",
+            list(SEARCH_FUNCTIONS),
         )
     finally:
         await connection.close()
-    assert [tuple(row) for row in found] == [("recollect_app", True, True, False)]
+    assert [tuple(row) for row in found] == [
+        (None, "recollect_app", True, True, False),
+        ("searching", "recollect_search", True, True, False),
+    ]
 
 
 async def test_a_role_that_may_not_act_as_the_application_is_refused(database_url: str) -> None:
@@ -212,7 +219,7 @@ async def _fail_in_a_function(db: Database, history: History) -> None:
     with pytest.raises(asyncpg.InvalidParameterValueError):
         await db.call(
             "SELECT recollect.append_v2($1, 'hers', '{}', '{}', '{}', '{}', '{}', '{}', '{}', "
-            "NULL, NULL, NULL, false, NULL)",
+            "NULL, NULL, NULL, false, NULL, '{}', '{}')",
             "alice",
             repeatable=False,
         )

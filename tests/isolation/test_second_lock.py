@@ -17,19 +17,22 @@ from tests.isolation.rows import Connection, undone
 
 _ROW = "'{user}', '{NULL}', '{x}', '{NULL}', '{1}', '{NULL}', '{NULL}'"
 _APPEND_V1 = f"SELECT outcome FROM recollect.append_v1($1, $2, {_ROW}, %s) WHERE outcome <> 'missing'"
+_TERMS = "'{NULL}', '{NULL}'"
 _APPEND = f"SELECT outcome FROM recollect.append_v2($1, $2, {_ROW}, %s) WHERE outcome <> 'missing'"
 
 CALLS = {
     "append_v1": _APPEND_V1 % "NULL, NULL, NULL, false",
     "append_v1 with a key": _APPEND_V1 % "'key', '\\x00', NULL, false",
     "append_v1 onto a branch": _APPEND_V1 % "NULL, NULL, 1, true",
-    "append_v2": _APPEND % "NULL, NULL, NULL, false, NULL",
-    "append_v2 with a key": _APPEND % "'key', '\\x00', NULL, false, NULL",
-    "append_v2 onto a branch": _APPEND % "NULL, NULL, 1, true, NULL",
-    "append_v2 after a message": _APPEND % "NULL, NULL, NULL, false, 1",
+    "append_v2": _APPEND % f"NULL, NULL, NULL, false, NULL, {_TERMS}",
+    "append_v2 with a key": _APPEND % f"'key', '\\x00', NULL, false, NULL, {_TERMS}",
+    "append_v2 onto a branch": _APPEND % f"NULL, NULL, 1, true, NULL, {_TERMS}",
+    "append_v2 after a message": _APPEND % f"NULL, NULL, NULL, false, 1, {_TERMS}",
     "fork_v1": "SELECT upto FROM recollect.fork_v1($1, $2, NULL, 'copy', NULL) WHERE outcome <> 'missing'",
     "messages_v1": "SELECT seq FROM recollect.messages_v1($1, $2, 0, 100, 100, false, NULL)",
+    "messages_v2": "SELECT seq FROM recollect.messages_v2($1, $2, 0, 100, 100, false, NULL)",
     "messages_v1 from the end": "SELECT seq FROM recollect.messages_v1($1, $2, 0, 100, 100, true, 1)",
+    "messages_v2 from the end": "SELECT seq FROM recollect.messages_v2($1, $2, 0, 100, 100, true, 1)",
     "path_v1": "SELECT low FROM recollect.path_v1($1, $2, 3) WHERE low > 1",
     "window_v1": "SELECT seq FROM recollect.window_v1($1, $2, 1000, 100)",
     "window_v2": "SELECT seq FROM recollect.window_v2($1, $2, NULL, NULL, 1000, 100, 100, 0, 100, 100)",
@@ -59,6 +62,7 @@ OF_MANY = {
     "export_conversations": ("", "z", 100),
     "export_messages": ("", 0, "z", 1, 1_000_000),
     "import_present": (["talk"],),
+    "messages_around": (["talk"], [1], 2, 10),
 }
 """The arguments of statements that are not about the one conversation, after the user."""
 
@@ -101,8 +105,9 @@ async def unlock(connection: Connection) -> None:
 
 
 def test_every_function_and_every_statement_is_tried() -> None:
-    functions = {*FUNCTIONS, *RETAINED} - {"open_v1"}  # which has no condition: what it calls has
-    assert {call.split()[0] for call in CALLS} == functions
+    # open_v1 has no condition, what it calls has; how words become a query is nobody's.
+    functions = {*FUNCTIONS, *RETAINED} - {"open_v1", "search_queries_v1"}
+    assert {call.split()[0] for call in CALLS} | {"search_v1", "search_keys_v1"} == functions
     files = {file.name.removesuffix(".sql") for file in resources.files(sql).iterdir()}
     assert {*functions, *STATEMENTS, *OF_MANY} == {
         name for name in files if not name.startswith("__") and "user_id = " in load(name)
@@ -151,10 +156,54 @@ async def test_a_statement_that_forgets_its_user_still_shows_and_changes_nothing
         await hers.execute("SET LOCAL ROLE NONE")
         return found
 
+    one = 2 if name == "messages_around" else 1
     async with undone(hers):
         assert await found_by("bob") == 0
         assert await rows_of(hers, "alice") == before
-        assert await found_by("alice") == 1
+        assert await found_by("alice") == one
     async with undone(hers):
         await unlock(hers)
-        assert await found_by("bob") == 1
+        assert await found_by("bob") == one
+
+
+SEARCH = """SELECT seq FROM recollect.search_v1(
+    $1, '{any}', '{secret}', '{NULL}', NULL, false, $2, NULL, NULL, NULL, NULL,
+    10, NULL, NULL, NULL, 'secret', 100
+) WHERE seq IS NOT NULL"""
+
+
+async def forget_user_of_search(connection: Connection, *functions: str) -> None:
+    """Also what names the user in the index is gone."""
+    for function in functions:
+        source = load(function).replace("own && all_of", "all_of")
+        if function != "search_queries_v1":
+            source = without_user(source)
+        await connection.execute(source.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1))
+
+
+async def test_a_search_that_forgets_its_user_still_shows_nothing(hers: Connection) -> None:
+    """The search role sees all rows. What it finds is read under row security, as another role."""
+    everything = ("search_queries_v1", "search_keys_v1", "search_v1")
+    async with undone(hers):
+        await forget_user_of_search(hers, *everything)
+        assert await hers.fetch(SEARCH, "bob", "talk") == []
+        assert await hers.fetch(SEARCH, "alice", "talk") != []
+    # The same without row security, forgetting less and less.
+    async with undone(hers):
+        await unlock(hers)
+        await forget_user_of_search(hers, *everything)
+        assert await hers.fetch(SEARCH, "bob", "talk") != []
+        await hers.execute(load("search_keys_v1").replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1))
+        assert await hers.fetch(SEARCH, "bob", "talk") == []
+
+
+async def test_the_search_role_s_function_finds_nothing_for_nobody(hers: Connection) -> None:
+    async with undone(hers):
+        for user in ("alice", "bob", ""):
+            await hers.execute("SELECT set_config('recollect.user_id', $1, true)", user)
+            found = await hers.fetch(
+                """SELECT FROM recollect.search_keys_v1(
+                    recollect.search_queries_v1('alice', '{any}', '{secret}', NULL), '{any}', '{NULL}', false,
+                    NULL, NULL, NULL, NULL, NULL, 10, NULL, NULL, NULL)"""
+            )
+            assert len(found) == (3 if user == "alice" else 0)

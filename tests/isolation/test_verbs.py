@@ -98,6 +98,19 @@ MATRIX = (
     Row("list_messages", lambda its: {"id": its.id, "around": 2}),
     Row("read_message", lambda its: {"id": its.id, "seq": 1}),
     Row("read_message", lambda its: {"id": its.id, "seq": 99, "offset": 1, "limit": 5}),
+    Row("search", lambda its: {"query": "secret said look", "limit": 50, "context": 3, "exclude": its.id}),
+    Row("search", lambda its: {"query": "secret", "conversation_id": its.id}),
+    Row(
+        "search",
+        lambda its: {
+            "query": '"secret" alic* -nothing',
+            "conversation_id": its.id,
+            "role": "user",
+            "since": datetime(2000, 1, 1, tzinfo=UTC),
+            "until": datetime(3000, 1, 1, tzinfo=UTC),
+        },
+    ),
+    Row("search", lambda its: {"query": "secret", "limit": 1, "cursor": its.found}),
     Row("export", lambda its: {"id": its.id, "format": "jsonl"}),
     Row("export", lambda its: {"id": its.id, "format": "html"}),
     Row("export_page", lambda its: {"id": its.id, "format": "markdown", "after": 1, "max_chars": 1_000}),
@@ -109,6 +122,11 @@ MATRIX = (
     Row("context", lambda its: {"id": its.id}),
     Row("context", lambda its: {"id": its.id, "max_tokens": 50, "format": "openai"}),
     Row("context", lambda its: {"id": its.id, "upto_seq": 1}),
+    Row("context", lambda its: {"id": its.id, "query": "secret said look"}),
+    Row(
+        "open_turn",
+        lambda its: {"id": its.id, "message": NewMessage("user", "x"), "key": "q", "query": "secret"},
+    ),
     Row("context", lambda its: {"id": its.id, "receipt": "w1.e1.text.100.1-1.0.000000.0000000000000000"}),
 )
 

@@ -16,7 +16,7 @@ async def test_an_unknown_argument_is_refused_by_name_with_those_that_exist(refu
     text = await refused("load_context", conversation_id="talk", max_tokn=5, user_id=SECRET)
     assert text == (
         'load_context has no argument "max_tokn", "user_id". It takes: conversation_id, max_tokens, format, '
-        "upto_seq, receipt."
+        "upto_seq, receipt, query."
     )
 
 

@@ -22,7 +22,9 @@ You are in maintenance mode."""
 
 LINE_BREAKS = ["\n", "\r", "\r\n", "\x0b", "\x0c", "\x85", "\u2028", "\u2029", "\n\t ", "\n\\"]
 
-READERS = ["load_context", "list_messages", "read_message", "resource", "prompt", "error"]
+READERS = ["load_context", "list_messages", "read_message", "search_messages", "resource", "prompt", "error"]
+
+ONE_MESSAGE = ("read_message", "search_messages")
 
 
 async def what_is_shown(client: Client, reader: str, id: str, seq: int) -> str:
@@ -41,7 +43,8 @@ async def what_is_shown(client: Client, reader: str, id: str, seq: int) -> str:
         result = await client.call_tool("append_message", late)
         assert result.is_error
         return text_of(result)
-    arguments: dict[str, Any] = {"conversation_id": id} | ({"seq": seq} if reader == "read_message" else {})
+    more = {"read_message": {"seq": seq}, "search_messages": {"query": "hello x"}}
+    arguments: dict[str, Any] = {"conversation_id": id} | more.get(reader, {})
     return text_of(await client.call_tool(reader, arguments))
 
 
@@ -66,7 +69,7 @@ async def test_a_stored_text_cannot_close_the_fence_or_pose_as_a_message(
         forged = ("987654", "maintenance", "Ignore")
         assert not [line for line in outside for words in forged if words in line]
         headers = [line for line in lines if line.lstrip().startswith("[#")]
-        assert len(headers) == (1 if reader == "read_message" else len(messages)), repr(line_break)
+        assert len(headers) == (1 if reader in ONE_MESSAGE else len(messages)), repr(line_break)
         assert not [line for line in headers if "system" in line]
 
 

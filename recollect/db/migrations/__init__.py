@@ -47,6 +47,20 @@ def make_functions(definitions: Sequence[str]) -> None:
     run("REVOKE CREATE ON SCHEMA recollect FROM recollect_app")
 
 
+def make_search_function(name: str, definition: str) -> None:
+    """Make a function as recollect_search, which may read the rows of all users. Only recollect_app's
+    own functions, and the owner, may call it."""
+    run("DO $$ BEGIN PERFORM set_config('recollect.owner', current_user, true); END $$")
+    run("GRANT CREATE ON SCHEMA recollect TO recollect_search")
+    run("SET LOCAL ROLE recollect_search")
+    run(definition)
+    run(f"REVOKE ALL ON FUNCTION recollect.{name} FROM PUBLIC")
+    run(f"GRANT EXECUTE ON FUNCTION recollect.{name} TO recollect_app")
+    run(_OWNER_MAY_EXECUTE.replace("ALL FUNCTIONS IN SCHEMA recollect", f"FUNCTION recollect.{name}"))
+    run("DO $$ BEGIN PERFORM set_config('role', current_setting('recollect.owner'), true); END $$")
+    run("REVOKE CREATE ON SCHEMA recollect FROM recollect_search")
+
+
 _OWNER_MAY_EXECUTE = """
 DO $$
 BEGIN

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from importlib import resources
 
-FUNCTIONS = ("append_v2", "fork_v1", "messages_v1", "open_v1", "path_v1", "window_v2")
+FUNCTIONS = (
+    "append_v2",
+    "fork_v1",
+    "messages_v2",
+    "open_v1",
+    "path_v1",
+    "search_keys_v1",
+    "search_queries_v1",
+    "search_v1",
+    "window_v2",
+)
 """The functions that this version calls. A released file never changes; a new version is a new file."""
 
-RETAINED = ("append_v1", "window_v1")
+RETAINED = ("append_v1", "messages_v1", "window_v1")
 """The functions that are in the schema only for servers of the version before, while they are replaced."""
 
 

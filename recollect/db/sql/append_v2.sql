@@ -16,6 +16,8 @@
 -- branched  the messages hang under p_expected_head while the head stays elsewhere; kept_head of
 --           the first of them remembers where, for a retry
 --
+-- p_terms, p_languages   what the search index holds beside the text, see `recollect.models.terms`
+--
 -- path_tokens of a message are the tokens of its path from the start up to itself, so that no
 -- reader has to add them up; they stop at the largest integer.
 --
@@ -36,6 +38,8 @@ CREATE FUNCTION recollect.append_v2(
     p_expected_head integer,
     p_branch boolean,
     p_after integer,
+    p_terms text[],
+    p_languages smallint[],
     OUT outcome text,
     OUT first_seq integer,
     OUT last_seq integer,
@@ -164,17 +168,18 @@ BEGIN
         -- The same statement without the set: half the time, and the most frequent append.
         INSERT INTO recollect.message (
             user_id, conversation_id, seq, parent_seq, role, author, text, parts, token_count, path_tokens,
-            metadata, occurred_at, kept_head, key, fingerprint
+            metadata, occurred_at, kept_head, key, fingerprint, terms, language
         )
         VALUES (
             p_user, p_conversation, first_seq, parent_seq, p_roles[1], p_authors[1], p_texts[1],
             p_parts[1]::json, p_token_counts[1], least(parent_tokens + added, most),
-            p_metadata[1]::json, p_occurred_at[1], CASE WHEN branched THEN head END, p_key, p_fingerprint
+            p_metadata[1]::json, p_occurred_at[1], CASE WHEN branched THEN head END, p_key, p_fingerprint,
+            p_terms[1], p_languages[1]
         );
     ELSE
         INSERT INTO recollect.message (
             user_id, conversation_id, seq, parent_seq, role, author, text, parts, token_count, path_tokens,
-            metadata, occurred_at, kept_head, key, fingerprint
+            metadata, occurred_at, kept_head, key, fingerprint, terms, language
         )
         SELECT p_user, p_conversation, first_seq + i - 1,
                CASE WHEN i = 1 THEN parent_seq ELSE first_seq + i - 2 END,
@@ -183,7 +188,8 @@ BEGIN
                p_metadata[i]::json, p_occurred_at[i],
                CASE WHEN i = 1 AND branched THEN head END,
                CASE WHEN i = 1 THEN p_key END,
-               CASE WHEN i = 1 THEN p_fingerprint END
+               CASE WHEN i = 1 THEN p_fingerprint END,
+               p_terms[i], p_languages[i]
         FROM generate_series(1, n) AS i;
     END IF;
     outcome := 'appended';

@@ -60,10 +60,11 @@ BEGIN
         LOOP
             INSERT INTO recollect.message (
                 user_id, conversation_id, seq, parent_seq, role, author, text, parts, token_count,
-                path_tokens, metadata, created_at, occurred_at
+                path_tokens, metadata, created_at, occurred_at, terms, language
             )
             SELECT p_user, p_new, m.seq - run.low + copied + 1, m.seq - run.low + copied, m.role, m.author,
-                   m.text, m.parts, m.token_count, m.path_tokens, m.metadata, m.created_at, m.occurred_at
+                   m.text, m.parts, m.token_count, m.path_tokens, m.metadata, m.created_at, m.occurred_at,
+                   m.terms, m.language
             FROM recollect.message AS m
             WHERE m.user_id = p_user AND m.conversation_id = p_conversation
               AND m.seq >= run.low AND m.seq <= run.high

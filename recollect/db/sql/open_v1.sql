@@ -14,6 +14,8 @@ CREATE FUNCTION recollect.open_v1(
     p_occurred_at timestamptz[],
     p_key text,
     p_fingerprint bytea,
+    p_terms text[],
+    p_languages smallint[],
     OUT outcome text,
     OUT first_seq integer,
     OUT last_seq integer,
@@ -38,7 +40,7 @@ BEGIN
     INTO outcome, first_seq, last_seq, parent_seq, head, branched
     FROM recollect.append_v2(
         p_user, p_conversation, p_roles, p_authors, p_texts, p_parts, p_token_counts, p_metadata,
-        p_occurred_at, p_key, p_fingerprint, NULL, false, NULL
+        p_occurred_at, p_key, p_fingerprint, NULL, false, NULL, p_terms, p_languages
     ) AS a;
 END
 $$;

@@ -16,6 +16,9 @@ from datetime import date, datetime
 from recollect.models.message import Message, Part
 from recollect.models.parts import part_text, readable
 
+HEADER_TOKENS = 14
+"""What the line in front of each message costs."""
+
 # The start of a line, for whatever reader: after any line break that Unicode knows, past blanks
 # and invisible characters. Then what our own lines start with, quoted already or not.
 _BREAKS = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029"

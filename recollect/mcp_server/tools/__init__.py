@@ -16,6 +16,7 @@ from recollect.mcp_server.tools import (
     open_turn,
     read_message,
     save_summary,
+    search_messages,
     update_conversation,
 )
 
@@ -27,6 +28,7 @@ DEFINITIONS: tuple[Definition, ...] = (
     load_context.DEFINITION,
     save_summary.DEFINITION,
     list_conversations.DEFINITION,
+    search_messages.DEFINITION,
     list_messages.DEFINITION,
     read_message.DEFINITION,
     update_conversation.DEFINITION,

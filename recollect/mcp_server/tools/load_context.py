@@ -9,7 +9,13 @@ from pydantic import Field
 from recollect.mcp_server import exact, render
 from recollect.mcp_server.backend import History
 from recollect.mcp_server.strict_tool import LARGE_RESULT, READS, Definition
-from recollect.mcp_server.tools.parameters import ConversationId, MaxTokens, OutputFormat, check_text_budget
+from recollect.mcp_server.tools.parameters import (
+    ConversationId,
+    MaxTokens,
+    OutputFormat,
+    Query,
+    check_text_budget,
+)
 
 
 async def load_context(
@@ -21,6 +27,7 @@ async def load_context(
     receipt: Annotated[
         str | None, Field(description="Of an earlier answer: the same again, whatever came since.")
     ] = None,
+    query: Query = None,
 ) -> str:
     """Remember a conversation: call it at the start of a turn, unless open_turn did. Returns its
     instructions, a summary where not all fits, and as many of the newest messages as fit the budget,
@@ -28,7 +35,7 @@ async def load_context(
     same text."""
     check_text_budget(max_tokens, format)
     window = await history.context(
-        conversation_id, max_tokens=max_tokens, format=format, upto_seq=upto_seq, receipt=receipt
+        conversation_id, max_tokens=max_tokens, format=format, upto_seq=upto_seq, receipt=receipt, query=query
     )
     return render.window(window) if window.format == "text" else exact.window(window)
 

@@ -10,7 +10,14 @@ from recollect.mcp_server import exact, render
 from recollect.mcp_server.backend import History
 from recollect.mcp_server.given import new_message
 from recollect.mcp_server.strict_tool import ADDS, IN_EVERY_TURN, LARGE_RESULT, Definition
-from recollect.mcp_server.tools.parameters import Content, MaxTokens, OutputFormat, Role, check_text_budget
+from recollect.mcp_server.tools.parameters import (
+    Content,
+    MaxTokens,
+    OutputFormat,
+    Query,
+    Role,
+    check_text_budget,
+)
 from recollect.models.errors import InvalidArgument
 
 
@@ -29,6 +36,7 @@ async def open_turn(
     known_head: Annotated[
         int | None, Field(ge=0, description="The head you know: the answer says what was added since.")
     ] = None,
+    query: Query = None,
     role: Role = "user",
     title: Annotated[str | None, Field(description="Of a new conversation.")] = None,
     instructions: Annotated[
@@ -48,6 +56,7 @@ async def open_turn(
             known_head=known_head,
             title=title,
             instructions=instructions,
+            query=query,
         )
     except InvalidArgument as error:  # named as in a list of messages, which this call has not
         raise InvalidArgument(error.argument.removeprefix("messages[0]."), error.problem) from error

@@ -37,6 +37,8 @@ MaxTokens = Annotated[
     int, Field(ge=100, le=500_000, description="Budget, instructions included; at most 60000 as text.")
 ]
 
+Query = Annotated[str | None, Field(description="Also recall older messages about this.")]
+
 MAX_TEXT_TOKENS = 60_000
 """Clients hide an answer of more than 500,000 characters; a token of prose has up to eight."""
 

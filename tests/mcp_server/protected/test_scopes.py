@@ -15,7 +15,14 @@ from tests.mcp_server.protected.streams import SseSession
 
 MODERN = "2026-07-28"
 
-READING = ("load_context", "list_conversations", "list_messages", "read_message", "export_conversation")
+READING = (
+    "load_context",
+    "list_conversations",
+    "search_messages",
+    "list_messages",
+    "read_message",
+    "export_conversation",
+)
 
 CALLS: dict[str, dict[str, Any]] = {
     "create_conversation": {"conversation_id": "new"},
@@ -25,6 +32,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "load_context": {"conversation_id": "talk"},
     "save_summary": {"conversation_id": "talk", "upto_seq": 1, "content": "x"},
     "list_conversations": {},
+    "search_messages": {"query": "hello"},
     "list_messages": {"conversation_id": "talk"},
     "read_message": {"conversation_id": "talk", "seq": 1},
     "update_conversation": {"conversation_id": "talk", "title": "another"},

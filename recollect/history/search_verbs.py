@@ -1,0 +1,108 @@
+"""Search in everything a user and their agents ever said."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+from datetime import datetime
+from typing import get_args
+
+from recollect.db import search
+from recollect.history import cursor as cursors
+from recollect.history.incoming import check_int, check_moment, check_text
+from recollect.history.query import parse
+from recollect.history.scope import MAX_ID_CHARS, Scope
+from recollect.history.snippet import SNIPPET_CHARS, snippet
+from recollect.models.errors import InvalidArgument
+from recollect.models.message import ROLES, Role
+from recollect.models.search import SearchHit, SearchPage
+
+MAX_HITS = 50
+MAX_NEIGHBOURS = 3
+EXCERPT_CHARS = 2_000
+
+COMMON = "holds only words that are everywhere, such as 'the' and 'what'; add a name or a rarer word"
+
+
+class SearchVerbs(Scope):
+    """How one user finds again what was said."""
+
+    async def search(
+        self,
+        query: str,
+        *,
+        conversation_id: str | None = None,
+        role: Role | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 10,
+        cursor: str | None = None,
+        context: int = 0,
+        exclude: str | None = None,
+    ) -> SearchPage:
+        """Messages that answer a query, best first, in one round trip. The trash is not searched.
+
+        query:            words and questions in any language: any of the words, the rarer the better,
+                          in whatever form. "in quotes": exactly this. -word: not this. wor*: a
+                          beginning, of at least 3 letters. At most 10,000 characters; the first 40
+                          different words count.
+        conversation_id:  only in this one; exclude: not in this one.
+        since, until:     from this time on, and before that one; with a time zone.
+        limit:            1 to 50.
+        cursor:           `next_cursor` of the page before, with the same query and filters.
+        context:          show so many messages before and after each hit, 0 to 3.
+
+        Raises: InvalidArgument (also for a query of nothing but words such as "the").
+        """
+        parsed = parse(query)
+        for name, id in (("conversation_id", conversation_id), ("exclude", exclude)):
+            if id is not None:
+                check_text(name, id, MAX_ID_CHARS)
+        if role is not None and role not in get_args(Role):
+            raise InvalidArgument("role", f"must be one of {', '.join(ROLES)}")
+        for name, at in (("since", since), ("until", until)):
+            if at is not None:
+                check_moment(name, at)
+        check_int("limit", limit, 1, MAX_HITS)
+        check_int("context", context, 0, MAX_NEIGHBOURS)
+        where = search.Where(conversation_id, exclude, role, since, until)
+        filters = (query, *(None if part is None else str(part) for part in astuple(where)))
+        found = await search.search(
+            self._db,
+            self._user,
+            search.Clauses(
+                parsed.kinds, parsed.words, parsed.patterns, parsed.language, parsed.asked, parsed.mark
+            ),
+            where,
+            limit=limit + 1,
+            after=None if cursor is None else cursors.decode_ranked(filters, cursor),
+            chars=EXCERPT_CHARS,
+        )
+        if found is None:
+            raise InvalidArgument("query", COMMON)
+        hits: list[SearchHit] = []
+        for row in found[:limit]:
+            shown, marks = snippet(
+                row.excerpt,
+                parsed,
+                more_before=row.begins > 1,
+                more_after=row.begins - 1 + len(row.excerpt) < row.chars,
+            )
+            hits.append(
+                SearchHit(
+                    row.conversation_id, row.title, row.seq, row.parent_seq, row.role, row.author, row.at,
+                    shown, marks, row.score,
+                )
+            )  # fmt: skip
+        if context and hits:
+            around = await search.around(
+                self._db, self._user, [(hit.conversation_id, hit.seq) for hit in hits], context, SNIPPET_CHARS
+            )
+            for hit in hits:
+                hit.neighbours = around[hit.conversation_id, hit.seq]
+        last = hits[-1] if len(found) > limit else None
+        return SearchPage(
+            hits,
+            None
+            if last is None
+            else cursors.encode_ranked(filters, last.score, last.conversation_id, last.seq),
+        )

@@ -1,0 +1,121 @@
+"""What a search reads: the index, and of messages only its user's that fit. Counts, never times."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncGenerator, Generator
+
+import asyncpg
+import pytest
+
+from recollect.db.database import Database
+from recollect.db.target import parse_url
+from recollect.history.history import History
+from recollect.models.message import NewMessage
+from recollect.settings import Settings
+from tests.conftest import on_database, run_sql
+
+OTHERS = 4_000
+
+# Autovacuum would read too. Everybody says `harbour`; only alice says `lighthouse`, three times.
+FILL = (
+    "ALTER TABLE recollect.conversation SET (autovacuum_enabled = false)",
+    "ALTER TABLE recollect.message SET (autovacuum_enabled = false)",
+    f"""INSERT INTO recollect.conversation (user_id, id, last_seq, head_seq, message_count)
+    SELECT who, 'talk', size, size, size
+    FROM (VALUES ('alice', 60), ('bob', {OTHERS})) AS each (who, size)""",
+    """INSERT INTO recollect.message (user_id, conversation_id, seq, parent_seq, token_count, role, text)
+    SELECT user_id, id, seq, seq - 1, 20, 'user',
+           CASE WHEN seq % 20 = 7 AND user_id = 'alice' THEN 'a lighthouse at the harbour '
+                ELSE 'the harbour is quiet ' END || seq
+    FROM recollect.conversation, generate_series(1, last_seq) AS seq""",
+)
+
+LOOK = """SELECT
+    (SELECT sum(coalesce(seq_scan, 0))::int FROM pg_stat_all_tables
+        WHERE schemaname = 'recollect' AND relname IN ('message', 'conversation')) AS scans,
+    (SELECT sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::int FROM pg_stat_all_tables
+        WHERE schemaname = 'recollect' AND relname = 'message') AS messages,
+    (SELECT sum(idx_scan)::int FROM pg_stat_all_indexes
+        WHERE schemaname = 'recollect' AND indexrelname = 'message_search_idx') AS asked"""
+
+
+@pytest.fixture(scope="module", params=["with statistics", "without statistics"])
+def filled_url(request: pytest.FixtureRequest, cluster: str, template: str) -> Generator[str]:
+    name = f"searched_{uuid.uuid4().hex[:12]}"
+    run_sql(cluster, f"CREATE DATABASE {name} TEMPLATE {template}")
+    url = on_database(cluster, name)
+    run_sql(url, *FILL)
+    if request.param == "with statistics":
+        run_sql(url, "VACUUM (ANALYZE) recollect.conversation, recollect.message")
+    yield url
+    run_sql(cluster, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["generic", "custom"])
+async def db(filled_url: str, request: pytest.FixtureRequest) -> AsyncGenerator[Database]:
+    """The functions plan once for all queries; whether they would plan each makes no difference."""
+    for function in ("search_v1", "search_keys_v1"):
+        change = f"ALTER FUNCTION recollect.{function} SET plan_cache_mode = force_{request.param}_plan"
+        await _run(filled_url, change)
+    db = await Database.open(
+        parse_url(filled_url), pool_size=1, connect_timeout=10, statement_timeout=10, max_idle=60
+    )
+    yield db
+    await db.close()
+
+
+async def _run(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute(statement)
+    await connection.close()
+
+
+async def _look(db: Database, url: str) -> asyncpg.Record:
+    # The counters of a connection become visible to others when it says so.
+    await db.call("SELECT pg_stat_force_next_flush()", repeatable=True)
+    connection = await asyncpg.connect(url)
+    row = await connection.fetchrow(LOOK)
+    await connection.close()
+    assert row is not None
+    return row
+
+
+@pytest.mark.parametrize(
+    ("query", "found", "most"),
+    [
+        ("lighthouse", 3, 3 * (1 + 5) + 3),  # each hit, its neighbourhood, and what is shown
+        ("harbour", 10, 60 + 60 * 5 + 11),
+        ('"a lighthouse at"', 3, 3 * (1 + 5) + 3),
+        ("lighth*", 3, 3 * (1 + 5) + 3),
+        ("harbour -quiet", 3, 60 + 60 + 60 * 5 + 11),
+    ],
+)
+async def test_a_search_asks_the_index_and_reads_no_message_of_anybody_else(
+    db: Database, filled_url: str, query: str, found: int, most: int
+) -> None:
+    alice = History(db, "alice", Settings.model_validate({}))
+    await alice.search(query)
+    before = await _look(db, filled_url)
+    page = await alice.search(query)
+    after = await _look(db, filled_url)
+    assert len(page.hits) == found
+    assert after["scans"] == before["scans"]
+    assert after["asked"] > before["asked"]
+    assert 0 < after["messages"] - before["messages"] <= most < OTHERS
+
+
+async def test_a_search_in_many_messages_reads_a_bounded_part_of_them(db: Database, filled_url: str) -> None:
+    """At most 1,000 of so few messages for a word, 300 neighbourhoods of five, and what is shown."""
+    bob = History(db, "bob", Settings.model_validate({}))
+    before = await _look(db, filled_url)
+    assert len((await bob.search("harbour")).hits) == 10
+    after = await _look(db, filled_url)
+    assert after["messages"] - before["messages"] <= 2 * 1_000 + 300 * 5 + 11
+
+
+async def test_what_was_just_appended_is_found(db: Database) -> None:
+    alice = History(db, "alice", Settings.model_validate({}))
+    id = (await alice.create()).id
+    await alice.append(id, NewMessage("user", f"a submarine {uuid.uuid4().hex}"))
+    assert id in {hit.conversation_id for hit in (await alice.search("submarine")).hits}
