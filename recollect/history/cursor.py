@@ -43,7 +43,7 @@ def encode_ranked(filters: tuple[Any, ...], score: float, id: str, seq: int) -> 
 def decode_ranked(filters: tuple[Any, ...], cursor: str) -> tuple[float, str, int]:
     """Raises: InvalidArgument for anything `encode_ranked` did not make."""
     score, id, seq = _read(2, filters, cursor, (float, str, int))
-    if not math.isfinite(score) or not 0 <= seq < 2**31 or not storable(id):
+    if not math.isfinite(score) or not 0 <= seq < 2**31:
         raise _wrong()
     return score, id, seq
 
@@ -59,6 +59,8 @@ def _read(wanted: int, filters: tuple[Any, ...], cursor: str, types: tuple[type,
         version, digest, *place = json.loads(base64.b64decode(padded, b"-_", validate=True))
         if version != wanted or [type(each) for each in place] != list(types):
             raise _wrong()
+        if not all(storable(each) for each in place if isinstance(each, str)):
+            raise _wrong()  # whoever forged it may have put anything into it
     except (binascii.Error, ValueError, TypeError, RecursionError) as error:
         raise _wrong() from error
     if digest != _digest(filters):
