@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fuzz check bench format docs lock clients conformance wheel clean
+.PHONY: help setup demo test fuzz check bench load faults format docs lock clients conformance wheel clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -33,6 +33,12 @@ check: $(READY) ## Format, lint, types, layers, generated docs, pins, and the wh
 
 bench: $(READY) ## Measure against bare asyncpg and a bare MCP server
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+load: $(READY) ## Ten thousand conversations at once, over MCP and REST; ARGS="--quick" for a few
+	@$(BIN)/python -m benchmarks.load $(ARGS)
+
+faults: $(READY) ## Break everything under load, and check what is left; minutes, or ARGS=--quick
+	@$(BIN)/python -m faults $(ARGS)
 
 format: $(READY) ## Format the code and apply the safe lint fixes
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .

@@ -10,6 +10,9 @@ from benchmarks.surroundings import Surroundings
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
+LOAD_BEGIN, LOAD_END = "<!-- begin load -->", "<!-- end load -->"
+"""Around the section that `benchmarks.load` writes."""
+
 INTRODUCTION = """# What Recollect costs
 
 Written by `make bench ARGS=--write`: every figure below is from the one run described here.
@@ -62,7 +65,7 @@ CAUSES = {
 
 
 def document(rows: list[Row], findings: list[str], surroundings: Surroundings) -> str:
-    """The whole page."""
+    """The whole page; what another run wrote about load stays."""
     missed = [row.what for row in rows if row.met is False]
     verdict = "Every bound is met in this run."
     if missed:
@@ -70,4 +73,6 @@ def document(rows: list[Row], findings: list[str], surroundings: Surroundings) -
             f"- {what}. {CAUSES.get(what, '')}".rstrip() for what in missed
         )
     machine = "\n".join(f"- {line}" for line in surroundings.lines())
-    return "\n\n".join([f"{INTRODUCTION}\n{machine}", markdown(rows), *findings, verdict, METHOD])
+    page = "\n\n".join([f"{INTRODUCTION}\n{machine}", markdown(rows), *findings, verdict, METHOD])
+    _, begin, load = DOCUMENT.read_text(encoding="utf-8").partition(LOAD_BEGIN)
+    return f"{page}\n{begin}{load}" if begin else page

@@ -140,6 +140,10 @@ class Settings(BaseSettings):
     max_message_bytes: Annotated[
         int, Field(ge=1, le=100_000_000, description="Largest message: its text and parts as JSON, in bytes.")
     ] = 10_000_000
+    max_import_bytes: Annotated[
+        int,
+        Field(ge=1, description="Largest file that the REST API takes for an import, in bytes."),
+    ] = 2_147_483_648
     max_batch_messages: Annotated[int, Field(ge=1, le=10_000, description="Most messages in one append.")] = (
         500
     )

@@ -28,6 +28,7 @@ class TcpProxy:
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._frozen: set[asyncio.StreamWriter] = set()
         self._flowing = asyncio.Event()
         self._flowing.set()
 
@@ -55,8 +56,15 @@ class TcpProxy:
         for writer in self._writers:
             writer.close()
 
+    def thaw(self) -> None:
+        """Forget the frozen connections: both ends are told that they are gone."""
+        for writer in self._frozen:
+            writer.transport.abort()
+        self._frozen.clear()
+
     def freeze(self) -> None:
         """Let nothing more through on the present connections."""
+        self._frozen |= self._writers
         self._flowing = asyncio.Event()
         self._flowing.set()
         for task in self._tasks:
@@ -66,12 +74,16 @@ class TcpProxy:
         self.connections += 1
         query = parse_qs(self._upstream.query)
         port = int(query.get("port", [self._upstream.port or 5432])[0])
-        if "host" in query:
-            path = f"{query['host'][0]}/.s.PGSQL.{port}"
-            server_reader, server_writer = await asyncio.open_unix_connection(path)
-        else:
-            host = self._upstream.hostname or "localhost"
-            server_reader, server_writer = await asyncio.open_connection(host, port)
+        try:
+            if "host" in query:
+                path = f"{query['host'][0]}/.s.PGSQL.{port}"
+                server_reader, server_writer = await asyncio.open_unix_connection(path)
+            else:
+                host = self._upstream.hostname or "localhost"
+                server_reader, server_writer = await asyncio.open_connection(host, port)
+        except OSError:  # it is down: so are we
+            writer.transport.abort()
+            return
         self._writers |= {writer, server_writer}
         for coroutine in (
             self._requests(reader, server_writer, writer),

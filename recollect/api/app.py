@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from recollect.api import branches, conversations, events, messages, problems, search, turns
+from recollect.api import branches, conversations, events, exports, imports, messages, problems, search, turns
 from recollect.api.document import document
 from recollect.api.operation import Operation
 from recollect.api.paths import RawPaths
@@ -25,10 +25,14 @@ OPERATIONS: tuple[Operation, ...] = (
     *branches.OPERATIONS,
     *search.OPERATIONS,
     *events.OPERATIONS,
+    *exports.OPERATIONS,
+    *imports.OPERATIONS,
 )
 
 MAX_BODY = 64 * 1024 * 1024
 """Largest request in bytes: a message of 10 MB of which every character is escaped, and its frame."""
+
+MAX_IMPORT = 2 * 1024 * 1024 * 1024
 
 
 def create_api(
@@ -39,6 +43,7 @@ def create_api(
     limits: Limits | None = None,
     metadata_url: str | None = None,
     max_body: int = MAX_BODY,
+    max_import: int = MAX_IMPORT,
 ) -> FastAPI:
     """The ASGI application that answers below `/api/`.
 
@@ -47,7 +52,8 @@ def create_api(
     changes:        gives the ids of a caller's conversations as they change, None in between; first None.
     limits:         how much a user may ask for; None: as much as one likes.
     metadata_url:   where a client without a token learns who gives them out; None: nowhere.
-    max_body:       largest request in bytes.
+    max_body:       largest request in bytes, but for a file to import.
+    max_import:     largest file to import, in bytes.
     """
     app = FastAPI(
         openapi_url="/api/openapi.json",
@@ -58,7 +64,7 @@ def create_api(
         # FastAPI's own spans carry the query, in which there are titles and metadata.
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
-    app.state.door = Door(reach, authenticator, changes, limits, metadata_url, max_body)
+    app.state.door = Door(reach, authenticator, changes, limits, metadata_url, max_body, max_import)
     app.router.route_class = StrictRoute
     for operation in OPERATIONS:
         app.router.add_api_route(
@@ -69,7 +75,7 @@ def create_api(
             operation_id=operation.run.__name__,
             response_model=None,
             responses=operation.responses(),
-            openapi_extra={"security": operation.security()},
+            openapi_extra=operation.more(),
         )
     app.add_middleware(RawPaths)
     app.openapi = cache(lambda: document(app))

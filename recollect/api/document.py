@@ -28,8 +28,9 @@ PROBLEMS = {
     404: "There is no such thing for this user.",
     409: "It does not fit the present state: it exists already, or is in the trash.",
     412: "The head is not the one in If-Match; nothing was stored.",
+    408: "Nothing came for a minute.",
     413: "The request is too large.",
-    415: "The body is not called JSON.",
+    415: "The body is not called what it has to be.",
     422: "An argument is not acceptable; the problem names it.",
     429: "This user asked for too much within a minute; Retry-After says when to come again.",
     503: "The database cannot do this right now.",
@@ -54,6 +55,7 @@ _MORE = {
     "switch_head": (409,),
     "fork_conversation": (409,),
     "save_summary": (409,),
+    "import_conversations": (408,),
 }
 """What only some operations answer, by the operation's id."""
 

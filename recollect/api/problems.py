@@ -78,7 +78,7 @@ HTTP_KINDS: dict[int, Kind] = {
     404: Kind("no-such-route", 404, "There is nothing at this address"),
     405: Kind("method-not-allowed", 405, "This address does not take this method"),
     413: Kind("too-large", 413, "The request is too large"),
-    415: Kind("unsupported-media-type", 415, "The body has to be JSON"),
+    415: Kind("unsupported-media-type", 415, "The body is not called what it has to be"),
     421: Kind("misdirected", 421, "This server is not called so"),
 }
 """What HTTP itself refuses, by status."""
@@ -118,6 +118,13 @@ def of_error(error: RecollectError, *, in_path: bool, sent: bool, metadata_url: 
         headers["Retry-After"] = str(RETRY_AFTER)
         detail = f"{detail} Nothing was changed."
     return _answer(kind, detail, headers, more)
+
+
+def of_broken_off(error: RecollectError) -> JsonObject:
+    """The last line of an answer that could not go on, of work that was stored piece by piece."""
+    kind = kind_of(type(error))
+    detail = f"{error} What was reported is stored; send the same again for the rest."
+    return {"type": TYPE + kind.name, "title": kind.title, "status": kind.status, "detail": detail}
 
 
 def of_arguments(error: RequestValidationError) -> Answer:

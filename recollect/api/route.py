@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from fastapi import Request
@@ -20,6 +20,7 @@ from starlette.responses import Response
 from recollect.api import problems
 from recollect.api.operation import BEARER
 from recollect.api.strict_json import parse, shown
+from recollect.api.transfers import Transfers
 from recollect.history.history import History
 from recollect.identity.authenticator import Authenticator
 from recollect.identity.authorization import bearer_token
@@ -51,7 +52,9 @@ class Door:
     changes:        gives the ids of a caller's conversations as they change, None in between; first None.
     limits:         how much a user may ask for; None: as much as one likes.
     metadata_url:   where a client without a token learns who gives them out; None: nowhere.
-    max_body:       largest request in bytes.
+    max_body:       largest request in bytes, but for a file to import.
+    max_import:     largest file to import, in bytes.
+    imports, exports:  those that are under way.
     """
 
     reach: Reach
@@ -60,6 +63,9 @@ class Door:
     limits: Limits | None
     metadata_url: str | None
     max_body: int
+    max_import: int
+    imports: Transfers = field(default_factory=lambda: Transfers("imports", of_user=1, in_all=4))
+    exports: Transfers = field(default_factory=lambda: Transfers("exports", of_user=2, in_all=4))
 
 
 class StrictRequest(Request):
@@ -178,7 +184,7 @@ def _scopes(route: APIRoute) -> tuple[str, ...]:
 
 def _aliases(dependant: Dependant, kind: str) -> Iterator[str]:
     """The names of the parameters of one kind, those of dependencies included."""
-    for field in cast("list[Any]", getattr(dependant, kind)):
-        yield field.alias
+    for parameter in cast("list[Any]", getattr(dependant, kind)):
+        yield parameter.alias
     for inner in dependant.dependencies:
         yield from _aliases(inner, kind)

@@ -11,6 +11,7 @@ help, and add a line to the table.
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Annotated, NamedTuple
@@ -40,6 +41,8 @@ COMMANDS: dict[str, Command] = {
     "search": Command("recollect.cli.search:command", "Find messages in all your conversations."),
     "erase": Command("recollect.cli.erase:command", "Really remove conversations; asks first."),
     "prune": Command("recollect.cli.prune:command", "Remove old conversations, as far as you say."),
+    "backup": Command("recollect.cli.backup:command", "Write everything of all users into one file."),
+    "restore": Command("recollect.cli.restore:command", "Bring a backup into an empty database."),
     "install": Command("recollect.cli.install:command", "Add Recollect to Claude, Cursor, VS Code or Codex."),
     "db": Command("recollect.cli.db:app", "Show and control the embedded PostgreSQL."),
     "doctor": Command(
@@ -55,10 +58,23 @@ Settings come from the environment (`RECOLLECT_…`) or from `config.toml`.
 """
 
 
+COMPLETE = "_RECOLLECT_COMPLETE"
+"""Set by a shell that wants to know how its line could go on: it gives no arguments, but the line in
+one of `LINES`."""
+
+LINES = ("COMP_WORDS", "_TYPER_COMPLETE_ARGS")
+
+
 def run(arguments: Sequence[str]) -> None:
     """Run the command line `arguments` (without the program's name). Always ends in SystemExit,
     or in the error that the command raised."""
-    build(arguments)(list(arguments), prog_name="recollect")
+    words = _line()[1:] if COMPLETE in os.environ else arguments
+    build(words)(list(arguments), prog_name="recollect")
+
+
+def _line() -> list[str]:
+    """The words of the line that a shell wants completed."""
+    return " ".join(os.environ.get(name, "") for name in LINES).split()
 
 
 def build(arguments: Sequence[str] = ()) -> typer.Typer:
@@ -68,7 +84,6 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
     app = typer.Typer(
         help=ABOUT,
         no_args_is_help=True,
-        add_completion=False,
         rich_markup_mode="markdown",
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},

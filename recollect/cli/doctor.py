@@ -10,26 +10,41 @@ from typing import Annotated
 
 import typer
 
+from recollect.db.connect import connect
 from recollect.db.connector import Connector
 from recollect.db.embedded import EmbeddedPostgres
 from recollect.db.examine import Check, examine
 from recollect.db.target import Target, parse_url
+from recollect.history.chaos import Chaos, wreak
 from recollect.models.errors import RecollectError
 from recollect.settings import Settings, config_file
+
+CHAOS_SECONDS = 5.0
 
 SIGNS = {"ok": "ok  ", "warning": "warn", "failed": "FAIL"}
 
 
 def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    chaos: Annotated[
+        bool,
+        typer.Option(
+            "--chaos",
+            help="Also append while it kills its own connections, and prove that nothing is lost or doubled.",
+        ),
+    ] = False,
+    seconds: Annotated[
+        float, typer.Option(min=1, max=3600, help="How long --chaos goes on.")
+    ] = CHAOS_SECONDS,
 ) -> None:
     """Check the configuration and the database; say what to fix.
 
     Looks at the database as the running server would, proves that one user cannot see another's
-    rows, and changes nothing. Ends with exit code 1 if something has failed.
+    rows, and changes nothing. With --chaos it writes two conversations of the configured user, and
+    removes them again. Ends with exit code 1 if something has failed.
     """
     settings = Settings()
-    checks = _all(settings)
+    checks = _all(settings, seconds if chaos else None)
     failed = any(check.status == "failed" for check in checks)
     if as_json:
         print(json.dumps({"ok": not failed, "checks": [asdict(check) for check in checks]}, indent=2))
@@ -43,7 +58,8 @@ def command(
         raise typer.Exit(1)
 
 
-def _all(settings: Settings) -> list[Check]:
+def _all(settings: Settings, chaos_seconds: float | None) -> list[Check]:
+    """Every check; with seconds the chaos as well, if nothing stands against it."""
     checks = [_configuration(), Check("database from", "ok", _source(settings))]
     server = EmbeddedPostgres(settings.data_home())
     try:
@@ -51,11 +67,40 @@ def _all(settings: Settings) -> list[Check]:
             target = parse_url(server.ensure(), "none")
         else:
             target = parse_url(settings.database_url.get_secret_value(), settings.pooler)
-        return checks + asyncio.run(_database(target, settings))
+        checks += asyncio.run(_database(target, settings))
+        if chaos_seconds is not None:
+            checks.append(_chaos(checks, target, settings, chaos_seconds))
+        return checks
     except RecollectError as error:
         return [*checks, Check("database", "failed", " ".join(str(error).split()))]
     finally:
         server.release()
+
+
+def _chaos(checks: list[Check], target: Target, settings: Settings, seconds: float) -> Check:
+    if any(check.status == "failed" for check in checks):
+        return Check("chaos", "failed", "not tried, since something else has failed")
+    try:
+        found = asyncio.run(_wreak(target, settings, seconds))
+    except RecollectError as error:
+        return Check("chaos", "failed", " ".join(str(error).split()))
+    says = (
+        f"{found.stored} messages were stored while {found.killed} connections were killed and "
+        f"{found.retried} appends repeated"
+    )
+    if not found.sound:
+        wrong = f"{says}: {found.lost} lost, {found.doubled} doubled, {found.misplaced} out of place"
+        return Check("chaos", "failed", wrong, "Stop using this database, and report what it is.")
+    if not found.killed:
+        return Check(
+            "chaos", "failed", f"{says}, which proves nothing", "Let nothing change application_name."
+        )
+    return Check("chaos", "ok", f"{says}: nothing is lost, doubled or out of place")
+
+
+async def _wreak(target: Target, settings: Settings, seconds: float) -> Chaos:
+    async with connect(settings):  # an embedded database that is new gets its schema here
+        return await wreak(target, settings, settings.user_id, seconds)
 
 
 def _configuration() -> Check:

@@ -8,7 +8,6 @@ import shutil
 import sys
 import time
 from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +16,8 @@ import typer
 from recollect.cli.terminal import harmless, one_line, styled, table
 from recollect.history.importing import read, total_bytes
 from recollect.history.store import Recollect
-from recollect.models.imported import ConversationReport, ImportReport, Problem, Skipped
+from recollect.models.as_json import import_fields, totals_fields
+from recollect.models.imported import ConversationReport, ImportReport, ImportTotals, Problem, Skipped
 from recollect.settings import Settings
 
 SHOWN_ONE_BY_ONE = 20
@@ -71,33 +71,33 @@ class _Tally:
         self._read = 0
         self._bar = not as_json and sys.stderr.isatty()
         self._drawn = 0.0
-        self._outcomes: Counter[str] = Counter()
         self._sources: Counter[str] = Counter()
-        self._added = self._messages = self.failed = 0
+        self._totals = ImportTotals()
         self._converted: Counter[str] = Counter()
         self._left_out: Counter[str] = Counter()
         self._first: list[ConversationReport] = []
+
+    @property
+    def failed(self) -> bool:
+        return self._totals.problems > 0
 
     def count_bytes(self, count: int) -> None:
         self._read += count
 
     def add(self, report: ImportReport) -> None:
         if self._as_json:
-            print(json.dumps(_fields(report)))
+            print(json.dumps(import_fields(report)))
+        self._totals.add(report)
         if isinstance(report, Skipped):
             self._left_out[str(report)] += 1
         elif isinstance(report, Problem):
-            self.failed += 1
             self._say(f"could not be read: {report}")
         else:
             self._add_conversation(report)
         self._draw_bar()
 
     def _add_conversation(self, report: ConversationReport) -> None:
-        self._outcomes[report.outcome] += 1
         self._sources[report.source] += 1
-        self._messages += report.messages
-        self._added += report.added
         self._converted += report.notes.converted
         self._left_out += report.notes.left_out
         if len(self._first) <= SHOWN_ONE_BY_ONE or self._verbose:
@@ -106,12 +106,10 @@ class _Tally:
             self._say(f"could not be imported, in {report.conversation_id} ({_title(report)}): {problem}")
         if report.notes.more_problems:
             self._say(f"… and {report.notes.more_problems} more in {report.conversation_id}")
-        self.failed += len(report.notes.problems) + report.notes.more_problems
 
     def print_end(self) -> None:
         if self._as_json:
-            summary = {"outcomes": self._outcomes, "messages": self._messages, "added": self._added}
-            print(json.dumps({"summary": {**summary, "problems": self.failed, "dry_run": self._dry_run}}))
+            print(json.dumps(totals_fields(self._totals, dry_run=self._dry_run)))
             return
         if self._first and (self._verbose or len(self._first) <= SHOWN_ONE_BY_ONE):
             rows = [
@@ -119,21 +117,22 @@ class _Tally:
                 for one in self._first
             ]
             print(table(("ID", "TITLE", "", "NEW MESSAGES"), rows, flexible=1) + "\n")
-        would = "Would import" if self._dry_run else "Imported"
+        totals, would = self._totals, "Would import" if self._dry_run else "Imported"
         sources = ", ".join(self._sources) or "nothing"
         print(
-            f"{would} {_counted(self._added, 'new message')}; {_counted(self._messages, 'message')} in "
-            f"{_counted(self._outcomes.total(), 'conversation')} were read from {sources}."
+            f"{would} {_counted(totals.added, 'new message')}; {_counted(totals.messages, 'message')} in "
+            f"{_counted(totals.outcomes.total(), 'conversation')} were read from {sources}."
         )
-        for outcome, count in sorted(self._outcomes.items()):
+        for outcome, count in sorted(totals.outcomes.items()):
             print(f"  {outcome:<10} {_counted(count, 'conversation'):>20}")
         for heading, notes in (("Converted", self._converted), ("Left out", self._left_out)):
             if notes:
                 print(styled("1", f"{heading}:"))
                 for note, count in notes.most_common():
                     print(f"  {count:>8,}  {one_line(note)}")
-        if self.failed:
-            print(styled("1;31", f"{_counted(self.failed, 'piece')} could not be imported, named above."))
+        if totals.problems:
+            text = f"{_counted(totals.problems, 'piece')} could not be imported, named above."
+            print(styled("1;31", text))
 
     def clear_bar(self) -> None:
         if self._bar:
@@ -150,8 +149,9 @@ class _Tally:
         self._drawn = time.monotonic()
         share = min(1.0, self._read / self._total) if self._total else 0.0
         blocks = round(share * 20)
-        line = f"[{'#' * blocks}{'.' * (20 - blocks)}] {share:4.0%}  {self._outcomes.total():,} conversations"
-        line = f"{line}, {self._messages:,} messages"[: shutil.get_terminal_size().columns - 1]
+        come = f"{self._totals.outcomes.total():,} conversations, {self._totals.messages:,} messages"
+        line = f"[{'#' * blocks}{'.' * (20 - blocks)}] {share:4.0%}  {come}"
+        line = line[: shutil.get_terminal_size().columns - 1]
         print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
 
 
@@ -161,25 +161,3 @@ def _counted(count: int, thing: str) -> str:
 
 def _title(report: ConversationReport) -> str:
     return one_line(report.title or "(untitled)")
-
-
-def _fields(report: ImportReport) -> dict[str, object]:
-    if not isinstance(report, ConversationReport):
-        kind = "problem" if isinstance(report, Problem) else "skipped"
-        return {kind: asdict(report)}
-    notes = report.notes
-    return {
-        "conversation": {
-            "id": report.conversation_id,
-            "title": report.title,
-            "source": report.source,
-            "source_id": report.source_id,
-            "outcome": report.outcome,
-            "messages": report.messages,
-            "added": report.added,
-            "converted": notes.converted,
-            "left_out": notes.left_out,
-            "problems": notes.problems,
-            "more_problems": notes.more_problems,
-        }
-    }

@@ -152,7 +152,8 @@ def _changed_toml(path: Path, before: str, entry: dict[str, Any] | None) -> str:
 
 
 def _toml(text: str) -> str:
-    return json.dumps(text)  # a basic string of TOML has the escapes of JSON
+    # A basic string of TOML has the escapes of JSON, but none for surrogates, and one more for DEL.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _by_hand(path: Path, under: str, entry: dict[str, Any]) -> str:

@@ -12,13 +12,14 @@ Exit codes: 0 done, 1 Recollect cannot do it (one line on stderr says what to do
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> None:
     """Run the command line; errors meant for a person end it with one line on stderr."""
     try:
-        if len(sys.argv) == 1:
+        if len(sys.argv) == 1 and "_RECOLLECT_COMPLETE" not in os.environ:
             from recollect.mcp_server.stdio import main as serve_stdio
 
             serve_stdio()

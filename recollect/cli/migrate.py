@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
-from recollect.db.connector import Connection, Connector
-from recollect.db.embedded import EmbeddedPostgres
+from recollect.cli.owner import owner_connection, owner_target
 from recollect.db.link import UsersLink, link_users, unlink_users
-from recollect.db.migrate import LONGEST_STATEMENT_SECONDS, Migrated, migrate, script
+from recollect.db.migrate import Migrated, migrate, script
 from recollect.db.schema import APP_ROLE
 from recollect.db.target import Target, parse_url
 from recollect.models.errors import InvalidArgument
@@ -64,7 +61,7 @@ def command(
     if link and unlink:
         raise InvalidArgument("--link-users", "goes without --unlink-users")
     settings = Settings()
-    with _target(settings) as target:
+    with owner_target(settings) as target:
         if to == "base" and not yes:
             typer.confirm(f"Drop all conversations in {target.display()}?", abort=True, err=True)
         done = migrate(target, to, connect_timeout=settings.connect_timeout)
@@ -98,23 +95,9 @@ def _script(to: str) -> str:
     return script(to, "head" if to == "base" else "base")
 
 
-@contextmanager
-def _target(settings: Settings) -> Generator[Target]:
-    """Where to migrate. The embedded server is kept running until the block ends."""
-    url = settings.migration_url or settings.database_url
-    if url is not None:
-        yield parse_url(url.get_secret_value(), settings.pooler)
-        return
-    server = EmbeddedPostgres(settings.data_home())
-    try:
-        yield parse_url(server.ensure(), "none")
-    finally:
-        server.release()
-
-
 async def _link(target: Target, reference: str | None, connect_timeout: float) -> str:
     """Link or, without a reference, unlink; what was done."""
-    connection = await _connect(target, connect_timeout)
+    connection = await owner_connection(target, connect_timeout)
     try:
         if reference is None:
             return "no longer linked" if await unlink_users(connection) else "not linked, as before"
@@ -122,15 +105,6 @@ async def _link(target: Target, reference: str | None, connect_timeout: float) -
         return _linked(link, new=new)
     finally:
         await connection.close()
-
-
-async def _connect(target: Target, connect_timeout: float) -> Connection:
-    return await Connector(
-        target,
-        connect_timeout=connect_timeout,
-        statement_timeout=LONGEST_STATEMENT_SECONDS,
-        before_connect=None,
-    ).open()
 
 
 def _linked(link: UsersLink, *, new: bool) -> str:

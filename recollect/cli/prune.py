@@ -37,7 +37,10 @@ def command(
     found = _AGE.fullmatch(older_than)
     if found is None:
         raise typer.BadParameter("must be a number and d, w, m or y, such as 365d", param_hint="--older-than")
-    before = datetime.now(UTC) - timedelta(days=int(found[1]) * _DAYS[found[2]])
+    try:
+        before = datetime.now(UTC) - timedelta(days=int(found[1]) * _DAYS[found[2]])
+    except OverflowError as error:
+        raise typer.BadParameter("is longer than there are years", param_hint="--older-than") from error
     asyncio.run(_prune(before, trash_only, dry_run, yes, as_json))
 
 

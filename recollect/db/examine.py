@@ -227,7 +227,7 @@ async def _isolation(connection: BareConnection) -> Check:
                 if not await _refused(connection, _INTRUSIONS[table], writer):
                     return Check("isolation", "failed", f"one user can write another's {table}", _STOP)
         if await connection.fetch(
-            "SELECT FROM recollect.messages_v1($1, $2, 0, 9, 9, true, NULL)", reader, writer
+            "SELECT FROM recollect.messages_v2($1, $2, 0, 9, 9, true, NULL)", reader, writer
         ):
             return Check("isolation", "failed", "a function shows another user's conversation", _STOP)
     except asyncpg.PostgresError as error:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import asyncpg
 
 from recollect.db.database import Database
 from recollect.models.batch import Batch
@@ -40,6 +44,17 @@ class StoredSummary:
     content: str
     token_count: int
     path_tokens: int
+
+
+class Limits(NamedTuple):
+    """How much a window may hold: the arguments of `window_v2` of these names, in its order."""
+
+    max_tokens: int
+    part_tokens: int
+    user_part_tokens: int
+    overhead: int
+    cut_chars: int
+    max_rows: int
 
 
 @dataclass(slots=True)
@@ -101,6 +116,36 @@ async def append(
     return _counted(db, AppendOutcome(*rows[0]), batch)
 
 
+async def open_turn(
+    db: Database, user_id: str, conversation_id: str, batch: Batch, *, key: str, limits: Limits
+) -> tuple[AppendOutcome, Window | None]:
+    """Append, and read what may fit into a context that ends with what was appended: functions that
+    write let those that are called after them see it, so one statement does both."""
+    rows = await db.call(
+        "SELECT * FROM recollect.append_v2("
+        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, NULL, false, NULL, $12, $13) AS done "
+        "LEFT JOIN LATERAL recollect.window_v2("
+        "$1, $2, done.last_seq, NULL, $14, $15, $16, $17, $18, $19) ON true",
+        user_id,
+        conversation_id,
+        batch.roles,
+        batch.authors,
+        batch.texts,
+        batch.parts,
+        batch.token_counts,
+        batch.metadata,
+        batch.occurred_at,
+        key,
+        batch.fingerprint,
+        batch.terms,
+        batch.languages,
+        *limits,
+        repeatable=True,
+    )
+    outcome, found = _split(rows, 6)
+    return _counted(db, AppendOutcome(*outcome), batch), found
+
+
 async def open_conversation(
     db: Database,
     user_id: str,
@@ -110,10 +155,14 @@ async def open_conversation(
     key: str,
     title: str | None,
     instructions: str | None,
-) -> tuple[AppendOutcome, bool]:
-    """Append to a conversation that is made unless it is there; whether it was made now."""
+    limits: Limits,
+) -> tuple[AppendOutcome, bool, Window | None]:
+    """`open_turn` of a conversation that is made unless it is there; whether it was made now."""
     rows = await db.call(
-        "SELECT * FROM recollect.open_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        "SELECT * FROM recollect.open_v1("
+        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) AS done "
+        "LEFT JOIN LATERAL recollect.window_v2("
+        "$1, $2, done.last_seq, NULL, $16, $17, $18, $19, $20, $21) ON true",
         user_id,
         conversation_id,
         title,
@@ -129,10 +178,11 @@ async def open_conversation(
         batch.fingerprint,
         batch.terms,
         batch.languages,
+        *limits,
         repeatable=True,
     )
-    *outcome, created = rows[0]
-    return _counted(db, AppendOutcome(*outcome), batch), created
+    (*outcome, created), found = _split(rows, 7)
+    return _counted(db, AppendOutcome(*outcome), batch), created, found
 
 
 async def run(
@@ -149,7 +199,7 @@ async def run(
     """Messages with after < seq < before: the first `limit` ascending, or with `newest` the last
     ones descending. None if there is no such conversation."""
     rows = await db.call(
-        "SELECT * FROM recollect.messages_v1($1, $2, $3, $4, $5, $6, $7)",
+        "SELECT * FROM recollect.messages_v2($1, $2, $3, $4, $5, $6, $7)",
         user_id,
         conversation_id,
         after,
@@ -172,12 +222,7 @@ async def window(
     *,
     upto: int | None,
     summary: int | None,
-    max_tokens: int,
-    part_tokens: int,
-    user_part_tokens: int,
-    overhead: int,
-    cut_chars: int,
-    max_rows: int,
+    limits: Limits,
 ) -> Window | None:
     """What may fit into a context; see `window_v2` for the arguments. None if there is no such
     conversation."""
@@ -187,33 +232,34 @@ async def window(
         conversation_id,
         upto,
         summary,
-        max_tokens,
-        part_tokens,
-        user_part_tokens,
-        overhead,
-        cut_chars,
-        max_rows,
+        *limits,
         repeatable=True,
     )
-    if not rows:
-        return None
-    head = rows[0]
+    return _window(rows) if rows else None
+
+
+def _split(rows: list[asyncpg.Record], width: int) -> tuple[tuple[Any, ...], Window | None]:
+    """What an append gave, and the window that was read after it: None where its columns are empty."""
+    done = rows[0][:width]
+    return done, None if rows[0][width] is None else _window([row[width:] for row in rows])
+
+
+def _window(rows: Sequence[asyncpg.Record | tuple[Any, ...]]) -> Window:
+    _, tip, _, _, instructions, _, length, head, _, _, trashed_at, last_seq = rows[0]
     found = Window(
-        instructions=head["text"],
-        tip=head["parent_seq"],
-        head_seq=int(head["key"]),
-        last_seq=head["path_tokens"],
-        length=head["token_count"],
+        instructions=instructions,
+        tip=tip,
+        head_seq=int(head),
+        last_seq=last_seq,
+        length=length,
         messages=[],
         path_tokens=[],
-        trashed=head["occurred_at"] is not None,
+        trashed=trashed_at is not None,
     )
     first = 1
-    if len(rows) > 1 and rows[1]["seq"] == -1:
-        row = rows[1]
-        found.summary = StoredSummary(
-            row["parent_seq"], row["text"], row["token_count"], row["path_tokens"] or 0
-        )
+    if len(rows) > 1 and rows[1][0] == -1:
+        _, upto, _, _, content, _, tokens, _, _, _, _, path_tokens = rows[1]
+        found.summary = StoredSummary(upto, content, tokens, path_tokens or 0)
         first = 2
     found.messages = [Message._make(row[:-1]) for row in rows[first:]]
     found.path_tokens = [row[-1] for row in rows[first:]]

@@ -46,7 +46,7 @@ class ImportVerbs(Scope):
         source = groups(stream, self._settings)
         ahead = _read_ahead(source)
         try:
-            while (group := await ahead) is not None:
+            while (group := await asyncio.shield(ahead)) is not None:
                 # The next is read while the database writes this one.
                 ahead = _read_ahead(source)
                 for told in group.told:
@@ -59,6 +59,8 @@ class ImportVerbs(Scope):
         finally:
             # A thread cannot be stopped; it ends with its group.
             await asyncio.wait((ahead,))
+            if not ahead.cancelled():
+                ahead.exception()  # whoever stopped this does not ask for it
 
     async def _import(self, group: Group, dry_run: bool) -> None:
         if dry_run:

@@ -226,7 +226,7 @@ class MessageVerbs(Remembering):
         instructions: str | None = None,
         query: str | None = None,
     ) -> Turn:
-        """Store what was said and load what a model should see, in two round trips: the first half of
+        """Store what was said and load what a model should see, in one round trip: the first half of
         a stateless turn; `append` with the context's head as `expected_head` is the other.
 
         key:         idempotency key, 1 to 200 characters. A retry gives the same answer, also if the
@@ -247,7 +247,7 @@ class MessageVerbs(Remembering):
         created = False
         if id is None:
             id = id_from_key(self._user, key)
-            done, created = await self._begin(id, batch, key, title, instructions)
+            done, created, found = await self._begin(id, batch, key, title, instructions, planned)
         elif title is not None or instructions is not None:
             raise InvalidArgument(
                 "title" if title is not None else "instructions",
@@ -255,16 +255,18 @@ class MessageVerbs(Remembering):
             )
         else:
             check_text("id", id, MAX_ID_CHARS)
-            done = await _once_more(partial(messages.append, self._db, self._user, id, batch, key=key))
+            send = partial(messages.open_turn, key=key, limits=_limits(planned))
+            done, found = await _once_more(partial(send, self._db, self._user, id, batch))
         appended = self._landed(_appended(id, done, key), batch)
-        found = await self._read(id, planned, appended.last_seq)
+        if found is None:
+            raise not_found(id)
         added = None if known_head is None else _added(found, known_head, appended.first_seq)
         window = await self._remember(id, found, planned, asked, max_tokens)
         return Turn(id, created, appended, window, added)
 
     async def _begin(
-        self, id: str, batch: Batch, key: str, title: str | None, instructions: str | None
-    ) -> tuple[messages.AppendOutcome, bool]:
+        self, id: str, batch: Batch, key: str, title: str | None, instructions: str | None, planned: Plan
+    ) -> tuple[messages.AppendOutcome, bool, messages.Window | None]:
         """Begin a conversation, unless an earlier call with this key did; whether one of them did."""
         title = None if title is None else check_title(title, self._settings)
         instructions = None if instructions is None else check_instructions(instructions)
@@ -277,15 +279,16 @@ class MessageVerbs(Remembering):
             key=key,
             title=title,
             instructions=instructions,
+            limits=_limits(planned),
         )
         with users_table():
-            done, created = await _once_more(begin)
+            done, created, found = await _once_more(begin)
         if done.outcome == "key_reused":
             raise KeyReused(
                 f"key: {key!r} began conversation {id!r} with other words. Take a new key, such as a UUID, "
                 "for a new conversation, or name the one that this belongs to"
             )
-        return done, created or (done.outcome == "replayed" and done.first_seq == 1)
+        return done, created or (done.outcome == "replayed" and done.first_seq == 1), found
 
     def _landed(self, appended: Appended, batch: Batch) -> Appended:
         if not appended.replayed:
@@ -301,12 +304,7 @@ class MessageVerbs(Remembering):
             id,
             upto=upto,
             summary=summary,
-            max_tokens=planned.budget,
-            part_tokens=planned.part,
-            user_part_tokens=planned.user_part,
-            overhead=planned.overhead,
-            cut_chars=planned.cut_chars,
-            max_rows=MAX_ROWS,
+            limits=_limits(planned),
         )
         if found is None:
             raise not_found(id)
@@ -353,6 +351,12 @@ class MessageVerbs(Remembering):
             head=head,
             added=added,
         )
+
+
+def _limits(planned: Plan) -> messages.Limits:
+    return messages.Limits(
+        planned.budget, planned.part, planned.user_part, planned.overhead, planned.cut_chars, MAX_ROWS
+    )
 
 
 def _other_window(problem: str) -> NotReproducible:

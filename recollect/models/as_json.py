@@ -10,6 +10,7 @@ import re
 from datetime import datetime
 from typing import Any
 
+from recollect.models.imported import ConversationReport, ImportReport, ImportTotals, Problem
 from recollect.models.message import Appended, ContextWindow, Message, Turn
 
 JsonObject = dict[str, Any]
@@ -104,3 +105,40 @@ def _message(message: Message, **content: Any) -> JsonObject:
 
 def iso(at: datetime | None) -> str | None:
     return None if at is None else at.isoformat()
+
+
+def import_fields(report: ImportReport) -> JsonObject:
+    """A report of an import, under what it is: `conversation`, `problem` or `skipped`."""
+    if not isinstance(report, ConversationReport):
+        if isinstance(report, Problem):
+            return {"problem": {"where": report.where, "problem": report.problem}}
+        return {"skipped": {"where": report.where, "what": report.what}}
+    notes = report.notes
+    return {
+        "conversation": {
+            "id": report.conversation_id,
+            "title": report.title,
+            "source": report.source,
+            "source_id": report.source_id,
+            "outcome": report.outcome,
+            "messages": report.messages,
+            "added": report.added,
+            "converted": notes.converted,
+            "left_out": notes.left_out,
+            "problems": notes.problems,
+            "more_problems": notes.more_problems,
+        }
+    }
+
+
+def totals_fields(totals: ImportTotals, *, dry_run: bool) -> JsonObject:
+    """The end of the reports of an import."""
+    return {
+        "summary": {
+            "outcomes": totals.outcomes,
+            "messages": totals.messages,
+            "added": totals.added,
+            "problems": totals.problems,
+            "dry_run": dry_run,
+        }
+    }

@@ -145,3 +145,25 @@ class ConversationReport:
 
 
 ImportReport = ConversationReport | Problem | Skipped
+
+
+@dataclass(slots=True)
+class ImportTotals:
+    """What a whole import came to.
+
+    problems:  pieces that could not be read or stored.
+    """
+
+    outcomes: Counter[str] = field(default_factory=Counter[str])
+    messages: int = 0
+    added: int = 0
+    problems: int = 0
+
+    def add(self, report: ImportReport) -> None:
+        if isinstance(report, Problem):
+            self.problems += 1
+        elif isinstance(report, ConversationReport):
+            self.outcomes[report.outcome] += 1
+            self.messages += report.messages
+            self.added += report.added
+            self.problems += len(report.notes.problems) + report.notes.more_problems

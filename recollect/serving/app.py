@@ -58,5 +58,6 @@ def _rest(parts: Assembly) -> BaseRoute:
         lambda caller: parts.listening.changes(caller.user_id, caller.expires_at),
         limits=None if tokens is None else parts.limits,
         metadata_url=None if tokens is None else parts.address.metadata_url(API_PATH),
+        max_import=parts.settings.max_import_bytes,
     )
     return Mount("", app=api)

@@ -55,6 +55,7 @@ def operations() -> Iterator[Operation]:
 
 
 def _fields(spec: dict[str, Any]) -> Iterator[str]:
-    if "requestBody" in spec:
-        reference: str = spec["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+    schema = spec.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    if "$ref" in schema:
+        reference: str = schema["$ref"]
         yield from DOCUMENT["components"]["schemas"][reference.rsplit("/", 1)[1]]["properties"]

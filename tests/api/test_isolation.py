@@ -34,12 +34,39 @@ class Row:
     query: Callable[[Thing], dict[str, str]] = lambda _its: {}
     headers: Callable[[Thing], dict[str, str]] = lambda _its: {}
     body: Callable[[Thing], dict[str, Any]] | None = None
+    file: Callable[[Thing], str] | None = None
     same_for_owner: bool = False
     """It finds nothing of anybody."""
     seq: int = 1
 
 
+LINES = "application/x-ndjson"
+
 SAID = {"role": "user", "content": "x"}
+
+
+def own_export(its: Thing) -> str:
+    """A conversation under the other's id, as an export of ours has it."""
+    at = "2026-01-01T00:00:00.000000+00:00"
+    lines = (
+        {"recollect_export": 1},
+        {
+            "conversation": {
+                "id": its.id,
+                "title": its.title,
+                "metadata": dict(its.metadata),
+                "created_at": at,
+                "updated_at": at,
+                "last_seq": 1,
+                "head_seq": 1,
+                "message_count": 1,
+                "linear": True,
+            }
+        },
+        {"message": {"seq": 1, **SAID, "token_count": 1, "created_at": at}},
+    )
+    return "\n".join(json.dumps(line) for line in lines)
+
 
 MATRIX = (
     Row("list_conversations", query=lambda its: {"title": its.title}),
@@ -147,6 +174,14 @@ MATRIX = (
     ),
     Row("search_messages", query=lambda its: {"query": "secret", "limit": "1", "cursor": its.found}),
     Row("listen_to_changes", same_for_owner=True),
+    Row("export_conversation"),
+    Row("export_conversation", query=lambda _its: {"format": "html"}),
+    Row("export_everything", same_for_owner=True),
+    Row(
+        "import_conversations",
+        query=lambda _its: {"filename": "x.jsonl", "dry_run": "false"},
+        file=own_export,
+    ),
 )
 
 
@@ -192,8 +227,9 @@ async def send(client: httpx2.AsyncClient, row: Row, thing: Thing, user: str = "
         operation.method,
         address,
         params=row.query(thing),
-        headers=row.headers(thing),
+        headers={**row.headers(thing), **({} if row.file is None else {"content-type": LINES})},
         json=None if row.body is None else row.body(thing),
+        content=None if row.file is None else row.file(thing),
     ) as answer:
         if answer.headers["content-type"].startswith("text/event-stream"):
             return httpx2.Response(answer.status_code, headers=answer.headers, text="(it goes on)")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Generator
 from pathlib import Path
 
+import asyncpg
 import pytest
+from anyio.from_thread import start_blocking_portal
 
 from recollect.db.embedded import stop
 from recollect.db.migrate import migrate
@@ -190,3 +193,38 @@ def test_the_embedded_database_needs_no_migration_by_hand(recollect: Recollect, 
         assert "will be made at the first use" in ran.out
     finally:
         stop(tmp_path / "home")
+
+
+def test_chaos_kills_its_own_connections_and_finds_every_message_once(recollect: Recollect, url: str) -> None:
+    with start_blocking_portal() as portal:
+        bystander = portal.call(lambda: asyncpg.connect(**parse_url(url).connect_args))
+        ran = recollect("doctor", "--chaos", "--seconds=2", "--json", database_url=url)
+        assert portal.call(bystander.fetchval, "SELECT 1") == 1
+        portal.call(bystander.close)
+    chaos = checks(ran)["chaos"]
+    assert (ran.code, chaos["status"]) == (0, "ok"), chaos
+    stored, killed = map(int, re.findall(r"(\d+) (?:messages|connections)", str(chaos["says"])))
+    assert stored > 0
+    assert killed > 0
+    assert [row[0] for row in query(url, "SELECT id FROM recollect.conversation")] == ["c"]
+    assert [row[0] for row in query(url, "SELECT text FROM recollect.message")] == ["secret"]
+
+
+def test_chaos_finds_a_database_that_loses_messages(recollect: Recollect, url: str) -> None:
+    run_sql(
+        url,
+        """CREATE FUNCTION public.lose() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN RETURN CASE WHEN NEW.seq % 7 = 0 THEN NULL ELSE NEW END; END'""",
+        "CREATE TRIGGER lose BEFORE INSERT ON recollect.message FOR EACH ROW EXECUTE FUNCTION public.lose()",
+    )
+    ran = recollect("doctor", "--chaos", "--seconds=1", "--json", database_url=url)
+    chaos = checks(ran)["chaos"]
+    assert (ran.code, chaos["status"]) == (1, "failed"), chaos
+    assert re.search(r"[1-9]\d* lost", str(chaos["says"])), ran.out
+
+
+def test_chaos_is_not_tried_where_something_else_has_failed(recollect: Recollect, url: str) -> None:
+    run_sql(url, "ALTER TABLE recollect.message DISABLE ROW LEVEL SECURITY")
+    ran = recollect("doctor", "--chaos", "--json", database_url=url)
+    assert ran.code == 1
+    assert str(checks(ran)["chaos"]["says"]).startswith("not tried")

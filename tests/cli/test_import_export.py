@@ -148,6 +148,7 @@ def test_pruning_removes_what_was_asked_for_and_nothing_else(ran: Run, tmp_path:
     )
     assert ran("prune").code == 2
     assert ran("prune", "--older-than", "soon").code == 2
+    assert ran("prune", "--older-than", "9999y").code == 2
     dry = ran("prune", "--older-than", "2y", "--dry-run")
     assert "Conversation old" in dry.out
     assert "Conversation pinned" not in dry.out

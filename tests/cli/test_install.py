@@ -50,6 +50,13 @@ def test_the_server_is_added_once_and_taken_out_again(recollect: Run, home: Path
     assert "does not have" in recollect("install", client, "--uninstall").out
 
 
+@pytest.mark.parametrize("client", CLIENTS)
+def test_settings_in_any_script_arrive_as_they_are(recollect: Run, client: Client) -> None:
+    user = 'Märta 🚆 "\\ \x7f'
+    assert recollect("install", client, user_id=user).code == 0
+    assert servers(client)["recollect"]["env"] == {"RECOLLECT_USER_ID": user}
+
+
 @pytest.mark.parametrize("client", ["claude-desktop", "claude-code", "cursor", "vscode"])
 def test_everything_else_in_the_file_stays_and_a_backup_is_kept(recollect: Run, client: Client) -> None:
     path = CLIENTS[client].path()

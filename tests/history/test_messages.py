@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -135,3 +136,26 @@ async def test_context_refuses_budgets_and_formats_that_it_cannot_render(history
             await history.context(c, **wrong)  # pyright: ignore[reportArgumentType]
     with pytest.raises(NotFound):
         await history.context("nope")
+
+
+async def test_a_page_is_of_one_moment(history: History, c: str) -> None:
+    """Messages that land while it is read are either in its head and its end too, or not at all."""
+    reading = True
+
+    async def write() -> None:
+        while reading:
+            await history.append(c, [NewMessage("user", "x"), NewMessage("user", "y")])
+
+    async def read() -> None:
+        after = 0
+        for _ in range(500):
+            page = await history.list_messages(c, after=after, limit=50)
+            after = max(after, page.last_seq - 4)
+            assert seqs(page) == list(range(seqs(page)[0], seqs(page)[0] + len(page.messages)))
+            assert page.messages[-1].seq <= page.last_seq == page.head
+            assert page.messages[-1].seq == page.last_seq or page.more_after
+
+    writers = [asyncio.create_task(write()) for _ in range(2)]
+    await asyncio.gather(*(read() for _ in range(4)))
+    reading = False
+    await asyncio.gather(*writers)

@@ -7,7 +7,7 @@ from importlib import resources
 FUNCTIONS = (
     "append_v2",
     "fork_v1",
-    "messages_v1",
+    "messages_v2",
     "open_v1",
     "path_v1",
     "search_keys_v1",
@@ -17,7 +17,7 @@ FUNCTIONS = (
 )
 """The functions that this version calls. A released file never changes; a new version is a new file."""
 
-RETAINED = ("append_v1", "window_v1")
+RETAINED = ("append_v1", "messages_v1", "window_v1")
 """The functions that are in the schema only for servers of the version before, while they are replaced."""
 
 

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from recollect.history.importing.files import total_bytes
-from recollect.history.importing.read import read
+from recollect.history.importing.read import read, read_opened
 
-__all__ = ["read", "total_bytes"]
+__all__ = ["read", "read_opened", "total_bytes"]

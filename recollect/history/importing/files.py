@@ -10,8 +10,8 @@ import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
@@ -70,7 +70,7 @@ def files(path: Path) -> Iterator[SourceFile | Problem | Skipped]:
         if stat.S_ISDIR(kind):
             yield from _folder(path)
         elif zipfile.is_zipfile(path):
-            yield from _members(path)
+            yield from _members(path, str(path))
         elif stat.S_ISREG(kind):
             yield SourceFile(str(path), found.st_size, lambda: path.open("rb"), alone=True)
         else:
@@ -79,6 +79,24 @@ def files(path: Path) -> Iterator[SourceFile | Problem | Skipped]:
         yield Problem(str(path), "there is no such file or folder")
     except READ_ERRORS as error:
         yield Problem(str(path), f"cannot be read: {reason(error)}")
+
+
+def opened(file: IO[bytes], name: str) -> Iterator[SourceFile | Problem | Skipped]:
+    """The files of one that is open and can be read from anywhere, under the name it goes by."""
+    try:
+        if zipfile.is_zipfile(file):
+            yield from _members(file, name)
+        else:
+            size = file.seek(0, os.SEEK_END)
+            yield SourceFile(name, size, lambda: _from_start(file), alone=True)
+    except READ_ERRORS as error:
+        yield Problem(name, f"cannot be read: {reason(error)}")
+
+
+@contextmanager
+def _from_start(file: IO[bytes]) -> Generator[IO[bytes]]:
+    file.seek(0)
+    yield file
 
 
 def total_bytes(paths: Iterable[Path]) -> int:
@@ -108,15 +126,15 @@ def _folder(path: Path) -> Iterator[SourceFile | Problem | Skipped]:
         yield Skipped(str(path), f"files that are neither JSON nor a zip: {others}")
 
 
-def _members(path: Path) -> Iterator[SourceFile | Problem | Skipped]:
-    with zipfile.ZipFile(path) as archive:
+def _members(archived: Path | IO[bytes], shown: str) -> Iterator[SourceFile | Problem | Skipped]:
+    with zipfile.ZipFile(archived) as archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
         if len(members) > MAX_MEMBERS:
-            yield Problem(str(path), f"holds {len(members)} files, more than {MAX_MEMBERS}")
+            yield Problem(shown, f"holds {len(members)} files, more than {MAX_MEMBERS}")
             return
         others = 0
         for member in sorted(members, key=lambda member: member.filename):
-            name = f"{path}{IN_ZIP}{_shown(member.filename)}"
+            name = f"{shown}{IN_ZIP}{_shown(member.filename)}"
             if PurePosixPath(member.filename).suffix.lower() not in READABLE:
                 others += 1
             elif _unsafe(member.filename):
@@ -131,7 +149,7 @@ def _members(path: Path) -> Iterator[SourceFile | Problem | Skipped]:
             else:
                 yield SourceFile(name, member.file_size, lambda member=member: archive.open(member))
         if others:
-            yield Skipped(str(path), f"files that are not JSON: {others}")
+            yield Skipped(shown, f"files that are not JSON: {others}")
 
 
 def _unsafe(name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import IO
 
 from recollect.history.formats.rendered import JsonObject
 from recollect.history.importing import (
@@ -19,7 +20,7 @@ from recollect.history.importing import (
 )
 from recollect.history.importing.decoded import Decoded
 from recollect.history.importing.elements import Element, read_array, read_lines, read_object
-from recollect.history.importing.files import READ_ERRORS, SourceFile, files, reason
+from recollect.history.importing.files import READ_ERRORS, SourceFile, files, opened, reason
 from recollect.history.importing.format import ImportFormat
 from recollect.models.imported import Found, Problem, Skipped
 
@@ -70,13 +71,27 @@ def read(paths: Iterable[Path], on_bytes: Callable[[int], None] | None = None) -
     meanwhile. What cannot be read comes as a `Problem`, what is no conversation as `Skipped`.
     """
     for path in paths:
-        for file in files(path):
-            if not isinstance(file, SourceFile):
-                yield file
-            elif file.stem in KNOWN_OTHERS and not file.alone:
-                yield Skipped(file.name, "holds no conversations")
-            else:
-                yield from _read_file(file, on_bytes)
+        yield from _read_files(files(path), on_bytes)
+
+
+def read_opened(file: IO[bytes], name: str) -> Iterator[Found]:
+    """The conversations of one file or zip that is open, as `read` gives them.
+
+    name:  what it is called in reports; in some formats the conversation's only name.
+    """
+    yield from _read_files(opened(file, name), None)
+
+
+def _read_files(
+    found: Iterator[SourceFile | Problem | Skipped], on_bytes: Callable[[int], None] | None
+) -> Iterator[Found]:
+    for file in found:
+        if not isinstance(file, SourceFile):
+            yield file
+        elif file.stem in KNOWN_OTHERS and not file.alone:
+            yield Skipped(file.name, "holds no conversations")
+        else:
+            yield from _read_file(file, on_bytes)
 
 
 def _read_file(file: SourceFile, on_bytes: Callable[[int], None] | None) -> Iterator[Found]:

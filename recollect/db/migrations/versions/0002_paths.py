@@ -15,7 +15,7 @@ depends_on = None
 
 SCHEMA = "recollect"
 
-FUNCTIONS = ("path_v1", "window_v2")
+FUNCTIONS = ("path_v1", "messages_v2", "window_v2")
 
 # Messages that are there already. A conversation is a tree of runs, in which each message follows the
 # one before it: within a run the tokens add up by seq, and what lies before it depends on the run that
