@@ -1,7 +1,11 @@
 """How fast an archive is imported, and in how much memory: `python -m benchmarks.importing`.
 
 Makes an archive in ChatGPT's shape, imports it into an embedded PostgreSQL of its own, imports it
-again, and exports it. About 20 seconds with the default of 50,000 messages.
+again, and exports it. About 20 seconds with the default of 50,000 messages. The curve shows the memory
+after each tenth: this process's, and the server's own, what its processes share counted once.
+
+    python -m benchmarks.importing --messages 1000000              the million of docs/benchmarks.md
+    python -m benchmarks.importing --messages 100000 --words 500   an archive of 300 MB
 """
 
 from __future__ import annotations
@@ -35,31 +39,33 @@ WORDS = (
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.importing", description=__doc__)
     parser.add_argument("--messages", type=int, default=50_000)
-    messages = parser.parse_args().messages
+    parser.add_argument("--words", type=int, default=80, help="of a message, on average")
+    given = parser.parse_args()
+    messages: int = given.messages
     for name in [name for name in os.environ if name.startswith("RECOLLECT_") or name == "DATABASE_URL"]:
         del os.environ[name]
     os.environ["RECOLLECT_CONFIG"] = os.devnull
     with tempfile.TemporaryDirectory(prefix="rb", ignore_cleanup_errors=True) as folder:
         home = Path(folder) / "home"
         archive = Path(folder) / "conversations.json"
-        write_archive(archive, messages)
+        write_archive(archive, messages, given.words)
         print(f"{messages:,} messages, {archive.stat().st_size / 1e6:.0f} MB")
         try:
-            asyncio.run(measure(home, archive))
+            asyncio.run(measure(home, archive, messages // PER_CONVERSATION))
         finally:
             stop(home)
 
 
-def write_archive(path: Path, messages: int) -> None:
-    """Conversations of 20 messages of 10 to 150 words."""
+def write_archive(path: Path, messages: int, words: int) -> None:
+    """Conversations of 20 messages, of an eighth to twice the words."""
     chance = random.Random(1)
     with path.open("w") as file:
         for number in range(messages // PER_CONVERSATION):
-            file.write(("," if number else "[") + json.dumps(conversation(number, chance)))
+            file.write(("," if number else "[") + json.dumps(conversation(number, chance, words)))
         file.write("]")
 
 
-def conversation(number: int, chance: random.Random) -> dict[str, Any]:
+def conversation(number: int, chance: random.Random, words: int) -> dict[str, Any]:
     nodes: dict[str, Any] = {}
     before: str | None = None
     for place in range(PER_CONVERSATION):
@@ -74,7 +80,7 @@ def conversation(number: int, chance: random.Random) -> dict[str, Any]:
                 "create_time": 1_700_000_000 + place,
                 "content": {
                     "content_type": "text",
-                    "parts": [" ".join(chance.choices(WORDS, k=chance.randint(10, 150)))],
+                    "parts": [" ".join(chance.choices(WORDS, k=chance.randint(words // 8, words * 15 // 8)))],
                 },
                 "metadata": {"model_slug": "gpt-5"} if place % 2 else {},
             },
@@ -92,15 +98,15 @@ def conversation(number: int, chance: random.Random) -> dict[str, Any]:
     }
 
 
-async def measure(home: Path, archive: Path) -> None:
+async def measure(home: Path, archive: Path, conversations: int) -> None:
     async with Recollect.open(Settings.model_validate({"home": home})) as store:
         history = store.for_user("local")
         for what in ("import", "import again"):
             began = time.monotonic()
-            messages, most = await imported(history, archive, home)
+            messages, curve = await imported(history, archive, home, conversations)
             print(f"{what:<13} {messages / (time.monotonic() - began):>8,.0f} messages/s")
-            if most:
-                print(f"{'':13} {most / 1e6:>8,.0f} MB of the server's own memory at most")
+            for whose, sizes in zip(("this process", "the server"), zip(*curve, strict=True), strict=True):
+                print(f"  {whose:<12} {' '.join(f'{size / 1e6:4.0f}' for size in sizes)} MB")
         began = time.monotonic()
         size = 0
         async for piece in history.export():
@@ -111,16 +117,27 @@ async def measure(home: Path, archive: Path) -> None:
     print(f"{'this process':<13} {peak / 1e6:>8,.0f} MB at most")
 
 
-async def imported(history: History, archive: Path, home: Path) -> tuple[int, int]:
-    """How many messages were read, and the most memory that the server took."""
-    messages = most = number = 0
+async def imported(
+    history: History, archive: Path, home: Path, conversations: int
+) -> tuple[int, list[tuple[int, int]]]:
+    """How many messages were read, and the memory of this process and of the server after each tenth."""
+    messages = number = 0
+    curve: list[tuple[int, int]] = []
     async for report in history.import_conversations(read([archive])):
         if isinstance(report, ConversationReport):
             messages += report.messages
         number += 1
-        if number % 500 == 0:
-            most = max(most, server_memory(home))
-    return messages, most
+        if number % max(1, conversations // 10) == 0:
+            curve.append((own_memory(), server_memory(home)))
+    return messages, curve
+
+
+def own_memory() -> int:
+    """Bytes of this process right now; 0 where there is no /proc."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    except OSError:
+        return 0
 
 
 def server_memory(home: Path) -> int:

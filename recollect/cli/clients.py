@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
+
+NAME = "recollect"
+"""What the server is called in every client's configuration."""
 
 Client = Literal["claude-desktop", "claude-code", "cursor", "vscode", "codex"]
 
@@ -33,6 +38,16 @@ class ClientConfig:
         entry: dict[str, Any] = {"type": "stdio"} if self.typed else {}
         entry |= {"command": command[0], "args": command[1:]}
         return entry | ({"env": environment} if environment else {})
+
+    def command(self, text: str) -> str | None:
+        """What the client starts for Recollect, by the text of its configuration; None without an entry.
+
+        Raises: ValueError for what cannot be read, such as JSON with comments.
+        """
+        found: Any = tomllib.loads(text) if self.under is None else json.loads(text or "{}")
+        for step in (self.under or "mcp_servers", NAME, "command"):
+            found = cast("dict[str, Any]", found).get(step) if isinstance(found, dict) else None
+        return None if found is None else str(found)
 
 
 def _applications() -> Path:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
+from recollect.cli.clients import CLIENTS, NAME
 from recollect.db.connect import connect
 from recollect.db.connector import Connector
 from recollect.db.embedded import EmbeddedPostgres
@@ -60,7 +62,7 @@ def command(
 
 def _all(settings: Settings, chaos_seconds: float | None) -> list[Check]:
     """Every check; with seconds the chaos as well, if nothing stands against it."""
-    checks = [_configuration(), Check("database from", "ok", _source(settings))]
+    checks = [_configuration(), *_clients(), Check("database from", "ok", _source(settings))]
     server = EmbeddedPostgres(settings.data_home())
     try:
         if settings.database_url is None:
@@ -106,6 +108,31 @@ async def _wreak(target: Target, settings: Settings, seconds: float) -> Chaos:
 def _configuration() -> Check:
     file = config_file()
     return Check("configuration", "ok", f"environment, {file}{'' if file.exists() else ' (not there)'}")
+
+
+def _clients() -> list[Check]:
+    """Whether the clients that have Recollect in their configuration can start it."""
+    checks: list[Check] = []
+    for name, client in CLIENTS.items():
+        path = client.path()
+        try:
+            text = path.read_text(encoding="utf-8") if path.exists() else ""
+        except (OSError, UnicodeDecodeError):
+            continue
+        try:
+            command = client.command(text)
+        except (ValueError, RecursionError):
+            if NAME in text:
+                checks.append(Check(name, "warning", f"{path} has a form that cannot be looked into"))
+            continue
+        if command is None:
+            continue
+        if shutil.which(command):
+            checks.append(Check(name, "ok", f"starts {command}"))
+        else:
+            says = f"starts {command}, which is not there; see {path}"
+            checks.append(Check(name, "warning", says, f"recollect install {name}"))
+    return checks or [Check("clients", "ok", "none has Recollect; `recollect install` adds it to one")]
 
 
 def _source(settings: Settings) -> str:

@@ -20,12 +20,11 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from recollect.cli.clients import CLIENTS, Client, ClientConfig
+from recollect.cli.clients import CLIENTS, NAME, Client, ClientConfig
 from recollect.cli.terminal import harmless, styled
 from recollect.models.errors import NotReady
 from recollect.settings import Settings
 
-NAME = "recollect"
 SECRET = ("RECOLLECT_DATABASE_URL", "RECOLLECT_MIGRATION_URL", "DATABASE_URL")
 
 _TABLE = re.compile(r"^\s*\[", re.MULTILINE)

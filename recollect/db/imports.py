@@ -11,7 +11,6 @@ import asyncpg
 from recollect.db.database import ReadTx, WriteTx
 from recollect.db.sql import load
 from recollect.models.conversation import Summary
-from recollect.models.terms import terms_of
 
 _CONVERSATIONS = load("import_conversations")
 _MESSAGES = load("import_messages")
@@ -58,6 +57,8 @@ class MessageRow(NamedTuple):
     created_at: datetime | None
     key: str | None
     fingerprint: bytes | None
+    terms: str | None
+    language: int | None
 
 
 class Present(NamedTuple):
@@ -112,10 +113,12 @@ async def placed(tx: ReadTx, user_id: str, id: str) -> list[PlacedMessage]:
 
 
 async def stored(tx: ReadTx, user_id: str, id: str, low: int, high: int) -> list[MessageRow]:
-    """The messages of a conversation with low <= seq <= high, as they would be inserted."""
+    """The messages of a conversation with low <= seq <= high, as they would be inserted, but for what
+    follows from their text."""
     rows: list[asyncpg.Record] = await tx.fetch(
         """SELECT conversation_id, seq, parent_seq, role, author, text, parts::text AS parts, token_count,
-               path_tokens, metadata::text AS metadata, occurred_at, created_at, key, fingerprint
+               path_tokens, metadata::text AS metadata, occurred_at, created_at, key, fingerprint,
+               NULL::text AS terms, NULL::smallint AS language
         FROM recollect.message
         WHERE user_id = $1 AND conversation_id = $2 AND seq >= $3 AND seq <= $4
         ORDER BY seq""",
@@ -129,10 +132,7 @@ async def stored(tx: ReadTx, user_id: str, id: str, low: int, high: int) -> list
 
 async def insert_messages(tx: WriteTx, user_id: str, rows: Sequence[MessageRow]) -> None:
     if rows:
-        found = [terms_of(row.text, row.author) for row in rows]
-        await tx.execute(
-            _MESSAGES, user_id, *map(list, zip(*rows, strict=True)), *map(list, zip(*found, strict=True))
-        )
+        await tx.execute(_MESSAGES, user_id, *map(list, zip(*rows, strict=True)))
 
 
 class Counts(NamedTuple):

@@ -144,7 +144,7 @@ class ImportVerbs(Scope):
         self, tx: ReadTx, write: WriteTx | None, piece: Piece, present: Present, stored: Conversation
     ) -> list[MessageRow]:
         progress = piece.progress
-        seqs = [said.stored.seq for said, _, _ in piece.messages if said.stored is not None]
+        seqs = [one.said.stored.seq for one in piece.messages if one.said.stored is not None]
         here: list[MessageRow] = []
         if seqs and seqs[0] <= present.last_seq:
             here = await imports.stored(tx, self._user, progress.id, seqs[0], seqs[-1])

@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 from anyio.from_thread import start_blocking_portal
 
+from recollect.cli.clients import CLIENTS
 from recollect.db.embedded import stop
 from recollect.db.migrate import migrate
 from recollect.db.target import parse_url
@@ -54,6 +55,14 @@ def url(server: str) -> Generator[str]:
         "ALTER ROLE recollect_search NOSUPERUSER NOBYPASSRLS",
         "REVOKE pg_read_all_data FROM recollect_app",
     )
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No configuration of whoever runs the tests is looked at."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("XDG_CONFIG_HOME", "CLAUDE_CONFIG_DIR", "CODEX_HOME"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def checks(ran: Ran) -> dict[str, dict[str, str | None]]:
@@ -228,3 +237,21 @@ def test_chaos_is_not_tried_where_something_else_has_failed(recollect: Recollect
     ran = recollect("doctor", "--chaos", "--json", database_url=url)
     assert ran.code == 1
     assert str(checks(ran)["chaos"]["says"]).startswith("not tried")
+
+
+def test_clients_that_could_not_start_it_are_named(recollect: Recollect, url: str) -> None:
+    assert "none has Recollect" in str(checks(recollect("doctor", "--json", database_url=url))["clients"])
+    for client in ("cursor", "codex", "vscode"):
+        assert recollect("install", client).code == 0
+    cursor = CLIENTS["cursor"].path()
+    cursor.write_text(re.sub(r'"command": "[^"]*"', '"command": "/gone/recollect"', cursor.read_text()))
+    vscode = CLIENTS["vscode"].path()
+    vscode.write_text("// mine\n" + vscode.read_text())
+    ran = recollect("doctor", "--json", database_url=url)
+    found = checks(ran)
+    assert ran.code == 0
+    assert found["codex"]["status"] == "ok"
+    assert found["cursor"]["status"] == found["vscode"]["status"] == "warning"
+    assert "/gone/recollect" in str(found["cursor"]["says"])
+    assert found["cursor"]["fix"] == "recollect install cursor"
+    assert "clients" not in found

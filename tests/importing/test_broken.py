@@ -173,6 +173,28 @@ async def test_a_zip_of_several_files_is_read_whole(importing: Import, tmp_path:
     assert "files that are not JSON: 1" in skipped
 
 
+async def test_a_broken_shard_costs_itself_alone_and_a_conversation_in_two_is_one(
+    importing: Import, tmp_path: Path
+) -> None:
+    shards = [
+        json.dumps([conversation("a", ["1", "2"]), conversation("b", ["1"])]),
+        json.dumps([conversation("c", ["1"]), conversation("d", ["1"])])[:-30],
+        json.dumps([conversation("a", ["1", "2", "3"]), conversation("e", ["1"])]),
+    ]
+    for number, shard in enumerate(shards):
+        (tmp_path / f"conversations-{number:03}.json").write_text(shard)
+    reports = await importing(tmp_path)
+    assert [(one.source_id, one.outcome, one.added) for one in conversations(reports)] == [
+        ("a", "created", 2),
+        ("b", "created", 1),
+        ("c", "created", 1),
+        ("a", "added", 1),
+        ("e", "created", 1),
+    ]
+    (problem,) = [report for report in reports if isinstance(report, Problem)]
+    assert "conversations-001.json" in problem.where
+
+
 async def test_a_zip_bomb_is_not_unpacked(importing: Import, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("conversations-000.json", "[" + " " * 60_000_000 + "]")

@@ -35,14 +35,26 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
+@pytest.fixture(params=["chatgpt", "recollect"])
+async def archive(request: pytest.FixtureRequest, store: Recollect, large: Path, tmp_path: Path) -> Path:
+    """The same conversations in another program's export and in our own."""
+    if request.param == "chatgpt":
+        return large
+    carol = store.for_user("carol")
+    await import_into(carol, large)
+    own = tmp_path / "recollect.jsonl"
+    own.write_text("".join([text async for text in carol.export()]))
+    return own
+
+
 @pytest.mark.parametrize("least", [1, 1_500, 5_000])
 async def test_an_import_that_is_killed_goes_on_to_the_same_database(
-    store: Recollect, history: History, database_url: str, large: Path, least: int
+    store: Recollect, history: History, database_url: str, archive: Path, least: int
 ) -> None:
     environment = {**os.environ, "RECOLLECT_DATABASE_URL": database_url, "RECOLLECT_USER_ID": "alice"}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "recollect", "import", str(large)),
+        *("-m", "recollect", "import", str(archive)),
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -54,11 +66,11 @@ async def test_an_import_that_is_killed_goes_on_to_the_same_database(
         process.kill()
         await process.wait()
     assert least <= await _stored(history) < 8_000
-    await import_into(history, large)
+    await import_into(history, archive)
     bob = store.for_user("bob")
-    await import_into(bob, large)
+    await import_into(bob, archive)
     assert await everything(history) == await everything(bob)
-    assert set(outcomes(await import_into(history, large))) == {"unchanged"}
+    assert set(outcomes(await import_into(history, archive))) == {"unchanged"}
 
 
 async def _stored(history: History) -> int:

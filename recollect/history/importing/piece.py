@@ -20,6 +20,7 @@ from recollect.models.imported import (
 )
 from recollect.models.message import NewMessage
 from recollect.models.parts import readable, storable
+from recollect.models.terms import terms_of
 from recollect.settings import Settings
 
 GROUP_MESSAGES = 500
@@ -30,11 +31,14 @@ KEY_PREFIX = "import:"
 
 
 class Checked(NamedTuple):
-    """A message that can be stored: its key, and its columns."""
+    """A message that can be stored: its key, and its columns. Those for the search are made here, in the
+    thread that reads, since they take as long as the rest."""
 
     said: ImportedMessage
     key: str | None
     row: Row
+    terms: str | None
+    language: int | None
 
 
 @dataclass(slots=True)
@@ -171,7 +175,8 @@ def _checked(said: ImportedMessage, progress: Progress, settings: Settings) -> C
             argument = error.argument.removeprefix("message.")
             notes.fail(f"message {readable(said.id)[:80]}: {argument}: {error.problem}")
             return None
-    return Checked(said, _key(said.id) if said.stored is None else said.stored.key, row)
+    key = _key(said.id) if said.stored is None else said.stored.key
+    return Checked(said, key, row, *terms_of(row.text, row.author))
 
 
 def _without_metadata(

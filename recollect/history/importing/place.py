@@ -33,7 +33,7 @@ def place(piece: Piece) -> list[MessageRow]:
     """The rows to insert, each with its seq. Counts and head of `piece.progress` move on."""
     progress = piece.progress
     rows: list[MessageRow] = []
-    for said, key, row in piece.messages:
+    for said, key, row, terms, language in piece.messages:
         progress.messages += 1
         known = progress.known.get(key or "")
         if known is not None:
@@ -75,6 +75,8 @@ def place(piece: Piece) -> list[MessageRow]:
                 None,
                 key,
                 fingerprint(row),
+                terms,
+                language,
             )
         )
     if piece.last and progress.added:

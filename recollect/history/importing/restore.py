@@ -111,6 +111,8 @@ def _row(checked: Checked, place: Stored, progress: Progress) -> MessageRow:
         place.created_at,
         checked.key,
         place.fingerprint,
+        checked.terms,
+        checked.language,
     )
 
 
