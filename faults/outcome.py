@@ -13,6 +13,23 @@ from faults.clients import Clients
 from faults.records import Record, read
 from recollect.db.target import parse_url
 
+COUNTED = (
+    "client processes",
+    "conversations",
+    "messages stored",
+    "appends begun",
+    "appends acknowledged",
+    "of these only after a retry",
+    "acknowledged appends sent once more",
+    "appends refused, nothing stored",
+    "keyless appends whose answer was lost",
+    "of these stored after all",
+    "reads",
+    "messages read",
+    "attempts to see another user's conversation, refused",
+)
+"""What `count` counts, in the order of the report."""
+
 
 @dataclass(slots=True)
 class Outcome:

@@ -24,7 +24,7 @@ from faults.stepped_clock import Clock, library, stepped_server
 from recollect.db.migrate import migrate
 from recollect.db.target import parse_url
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds after a fault within which every client has to be acknowledged something."""
 
 

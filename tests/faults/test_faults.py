@@ -11,7 +11,7 @@ import pytest
 
 from faults.chaos import FAULTS, NEEDS_PGBOUNCER
 from faults.full_disk import cannot_mount
-from faults.outcome import Outcome
+from faults.outcome import COUNTED, Outcome
 from faults.phases import QUICK, broken_at_random, clock_stepped, disk_filled, forgetful, upgraded_under_load
 from faults.stepped_clock import MISSING, library
 from tests.pgbouncer import programs
@@ -29,6 +29,7 @@ def folder() -> Generator[Path]:
 
 def check(outcome: Outcome) -> Counter[str]:
     assert outcome.complaints == []
+    assert outcome.counts.keys() <= set(COUNTED)
     assert outcome.counts["appends acknowledged"] > 100
     assert outcome.counts["acknowledged appends sent once more"] > 0
     return outcome.counts
