@@ -73,7 +73,7 @@ async def worker_killed(scene: Scene) -> None:
 
 async def server_killed(scene: Scene) -> None:
     """`recollect serve` is killed with all its workers, and started again."""
-    scene.site.kill_serve()
+    await asyncio.to_thread(scene.site.kill_serve)
     await scene.site.start_serve()
 
 

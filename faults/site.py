@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Self
@@ -161,7 +162,8 @@ class Site:
             )
 
     def kill_serve(self) -> None:
-        """Kill the server and its workers, all at once."""
+        """Kill the server and its workers, all at once. Returns when the last of them has let go of the
+        port: what is dying still seems to listen."""
         if self.serve is None:
             return
         workers = self.workers()
@@ -169,6 +171,11 @@ class Site:
         for pid in workers:
             kill(pid)
         self.serve.wait()
+        deadline = time.monotonic() + 30
+        while listens(self._serve_port):
+            if time.monotonic() > deadline:
+                raise RuntimeError("a worker of a killed server goes on")
+            time.sleep(0.02)
 
     def workers(self) -> list[int]:
         """The worker processes of `recollect serve`, found as its children."""
