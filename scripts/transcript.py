@@ -44,6 +44,7 @@ STEPS = (
     "recollect import chatgpt-export.zip",
     "recollect import chatgpt-export.zip",
     "recollect list --archived",
+    "recollect search how do cats sleep --limit 1",
     f"recollect show {CONVERSATION} --last 4",
     f"python open_it.py {CONVERSATION}",
     f"recollect export --conversation {CONVERSATION} --format markdown --output fibonacci.md",

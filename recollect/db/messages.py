@@ -97,15 +97,7 @@ async def append(
         "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         user_id,
         conversation_id,
-        batch.roles,
-        batch.authors,
-        batch.texts,
-        batch.parts,
-        batch.token_counts,
-        batch.metadata,
-        batch.occurred_at,
-        key,
-        batch.fingerprint,
+        *_columns(batch, key),
         expected_head,
         branch,
         after,
@@ -128,15 +120,7 @@ async def open_turn(
         "$1, $2, done.last_seq, NULL, $14, $15, $16, $17, $18, $19) ON true",
         user_id,
         conversation_id,
-        batch.roles,
-        batch.authors,
-        batch.texts,
-        batch.parts,
-        batch.token_counts,
-        batch.metadata,
-        batch.occurred_at,
-        key,
-        batch.fingerprint,
+        *_columns(batch, key),
         batch.terms,
         batch.languages,
         *limits,
@@ -167,15 +151,7 @@ async def open_conversation(
         conversation_id,
         title,
         instructions,
-        batch.roles,
-        batch.authors,
-        batch.texts,
-        batch.parts,
-        batch.token_counts,
-        batch.metadata,
-        batch.occurred_at,
-        key,
-        batch.fingerprint,
+        *_columns(batch, key),
         batch.terms,
         batch.languages,
         *limits,
@@ -236,6 +212,21 @@ async def window(
         repeatable=True,
     )
     return _window(rows) if rows else None
+
+
+def _columns(batch: Batch, key: str | None) -> tuple[object, ...]:
+    """The arguments from p_roles to p_fingerprint, which all functions that append take in this order."""
+    return (
+        batch.roles,
+        batch.authors,
+        batch.texts,
+        batch.parts,
+        batch.token_counts,
+        batch.metadata,
+        batch.occurred_at,
+        key,
+        batch.fingerprint,
+    )
 
 
 def _split(rows: list[asyncpg.Record], width: int) -> tuple[tuple[Any, ...], Window | None]:

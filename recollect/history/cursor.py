@@ -27,6 +27,8 @@ def encode(filters: tuple[Any, ...], at: datetime, id: str) -> str:
 def decode(filters: tuple[Any, ...], cursor: str) -> tuple[datetime, str]:
     """Where the page before ended. Raises: InvalidArgument for anything `encode` did not make."""
     micros, id = _read(1, filters, cursor, (int, str))
+    if not storable(id):  # one that was forged may hold anything
+        raise _wrong()
     try:
         return _EPOCH + timedelta(microseconds=micros), id
     except OverflowError as error:
@@ -41,7 +43,7 @@ def encode_ranked(filters: tuple[Any, ...], score: float, id: str, seq: int) -> 
 def decode_ranked(filters: tuple[Any, ...], cursor: str) -> tuple[float, str, int]:
     """Raises: InvalidArgument for anything `encode_ranked` did not make."""
     score, id, seq = _read(2, filters, cursor, (float, str, int))
-    if not math.isfinite(score) or not 0 <= seq < 2**31 or not storable(id):
+    if not math.isfinite(score) or not 0 <= seq < 2**31:
         raise _wrong()
     return score, id, seq
 
@@ -57,6 +59,8 @@ def _read(wanted: int, filters: tuple[Any, ...], cursor: str, types: tuple[type,
         version, digest, *place = json.loads(base64.b64decode(padded, b"-_", validate=True))
         if version != wanted or [type(each) for each in place] != list(types):
             raise _wrong()
+        if not all(storable(each) for each in place if isinstance(each, str)):
+            raise _wrong()  # whoever forged it may have put anything into it
     except (binascii.Error, ValueError, TypeError, RecursionError) as error:
         raise _wrong() from error
     if digest != _digest(filters):

@@ -62,6 +62,23 @@ def test_pieces_that_cannot_be_read_are_named_and_end_with_exit_code_3(ran: Run,
     assert len(listed(ran)) == 1
 
 
+def test_what_was_imported_is_found(ran: Run) -> None:
+    ran("import", FIXTURES / "claude")
+    shown = ran("search", "how", "much", "euros", "--context", "1").out.splitlines()
+    assert shown[0].startswith("Visa for Maria  ")
+    assert "80 euros." in shown
+    hits = [
+        json.loads(line) for line in ran("search", "--json", "--role", "assistant", "euros").out.splitlines()
+    ]
+    assert [(hit["snippet"], hit["marks"], hit["neighbours"]) for hit in hits] == [
+        ("80 euros.", [[3, 8]], [])
+    ]
+    assert "Nothing was found" in ran("search", "--until", "2001-01-01", "euros").out
+    refused = ran("search", "the")
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err.startswith("recollect: query: holds only words that are everywhere")
+
+
 def test_a_list_and_a_conversation_are_shown_to_people_and_to_programs(ran: Run) -> None:
     ran("import", FIXTURES / "claude")
     table = ran("list").out.splitlines()

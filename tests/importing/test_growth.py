@@ -25,6 +25,16 @@ async def test_a_newer_export_adds_what_is_new(importing: Import, history: Histo
     assert (found.head_seq, found.linear, found.message_count) == (4, True, 4)
 
 
+async def test_what_was_imported_is_found_in_any_script(
+    importing: Import, history: History, tmp_path: Path
+) -> None:
+    await importing(
+        write(tmp_path / "a.json", conversation("a", ["昨日は東京で桜を見た", "Das Café in Zürich"]))
+    )
+    for words, seq in (("桜", 1), ("zurich", 2)):
+        assert (await history.search(words)).hits[0].seq == seq
+
+
 async def test_growing_gives_what_importing_at_once_gives(
     importing: Import, history: History, tmp_path: Path
 ) -> None:

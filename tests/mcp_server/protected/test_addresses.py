@@ -15,7 +15,7 @@ from tests.mcp_server.protected.conftest import PUBLIC, Start, settings_for
 APP = "https://app.example.com"
 METADATA = "/.well-known/oauth-protected-resource/mcp"
 
-PATHS = ("/mcp", "/sse", "/messages/", "/", METADATA)
+PATHS = ("/mcp", "/sse", "/messages/", "/api/me/conversations", "/healthz", "/", METADATA)
 
 
 @pytest.fixture(scope="module", params=["127.0.0.1", "0.0.0.0"])

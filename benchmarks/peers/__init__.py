@@ -1,0 +1,1 @@
+"""Recollect beside the other ways to keep conversations in PostgreSQL: `python -m benchmarks.peers`."""

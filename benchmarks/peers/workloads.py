@@ -1,0 +1,169 @@
+"""What is measured: each workload in rounds, in which the systems take turns, whoever was first last."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import asyncpg
+
+from benchmarks.peers.process import Cannot, Failed, PeerProcess
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much is measured.
+
+    rounds, calls:  repetitions, and most calls in each. seconds: after which a round's calls end.
+    sizes:          of conversations. listed: numbers of conversations to list and erase.
+    tasks:          concurrent turns. turning: seconds of them.
+    stored:         messages for the bytes on disk.
+    """
+
+    rounds: int
+    calls: int
+    seconds: float
+    sizes: tuple[int, ...]
+    listed: tuple[int, ...]
+    tasks: tuple[int, ...]
+    turning: float
+    stored: int
+
+
+FULL = Extent(7, 40, 4.0, (10, 100, 1_000, 10_000), (1_000, 10_000), (32, 128), 5.0, 4_000)
+QUICK = Extent(3, 10, 0.5, (10, 1_000), (200,), (32,), 1.0, 400)
+
+
+@dataclass(slots=True)
+class Workload:
+    """One line of the table.
+
+    unit:     ms, turns/s, s, or bytes/byte. more: whether more is better.
+    figures:  by system, one a round; cannot: by system, why there is none.
+    """
+
+    name: str
+    unit: str
+    more: bool = False
+    figures: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
+    cannot: dict[str, str] = field(default_factory=dict[str, str])
+
+    def median(self, name: str) -> float | None:
+        """The median of a system's rounds."""
+        return statistics.median(self.figures[name]) if self.figures.get(name) else None
+
+
+Round = Callable[[PeerProcess, int], Awaitable[float]]
+
+
+async def measure(workload: Workload, peers: Sequence[PeerProcess], rounds: int, one: Round) -> Workload:
+    """Let the systems take turns; whoever cannot, or fails, is not asked again."""
+    order = list(peers)
+    for number in range(rounds):
+        for peer in order:
+            name = peer.spec.name
+            if name in workload.cannot:
+                continue
+            try:
+                workload.figures.setdefault(name, []).append(await one(peer, number))
+            except Cannot:
+                workload.cannot[name] = "no such thing"
+            except Failed as error:
+                workload.cannot[name] = f"failed: {error}"
+        order.reverse()
+    return workload
+
+
+def latency(work: str, size: int, extent: Extent) -> Round:
+    """The median milliseconds of one call on a conversation of so many messages. Short ones are made
+    anew for each round, since appends make them grow."""
+
+    async def one(peer: PeerProcess, number: int) -> float:
+        id = f"{work}-{size}-{number}" if size <= 100 else f"{work}-{size}"
+        if size <= 100 or number == 0:
+            await peer.ask("fill", id=id, count=size)
+        calls = min(extent.calls, max(5, size))
+        taken = await peer.ask("time", work=work, id=id, calls=calls, seconds=extent.seconds)
+        return statistics.median(taken) * 1000
+
+    return one
+
+
+async def measure_all(
+    peers: Sequence[PeerProcess], extent: Extent, say: Callable[[str], None]
+) -> list[Workload]:
+    """Every workload, in the order of the table."""
+    done: list[Workload] = []
+
+    async def run(
+        name: str, unit: str, one: Round, rounds: int = extent.rounds, *, more: bool = False
+    ) -> None:
+        say(name)
+        done.append(await measure(Workload(name, unit, more), peers, rounds, one))
+
+    for size in extent.sizes:
+        await run(f"append one message to {size:,}", "ms", latency("append", size, extent))
+    for size in extent.sizes:
+        await run(f"append a tool turn of four items to {size:,}", "ms", latency("tools", size, extent))
+    long = extent.sizes[-1]
+    await run("read the last 50 of 1,000", "ms", latency("last", 1_000, extent))
+    if long > 1_000:
+        await run(f"read the last 50 of {long:,}", "ms", latency("last", long, extent))
+    await run("read all of 1,000", "ms", latency("whole", 1_000, extent))
+    await run("a context of 8,000 tokens of 1,000", "ms", latency("context", 1_000, extent))
+    for tasks in extent.tasks:
+
+        async def turns(peer: PeerProcess, _number: int, tasks: int = tasks) -> float:
+            return await peer.ask("turns", tasks=tasks, seconds=extent.turning)
+
+        name = f"stateless turns by {tasks} at once (append, last 50, append)"
+        await run(name, "turns/s", turns, max(1, extent.rounds // 2), more=True)
+
+    async def hot(peer: PeerProcess, _number: int) -> float:
+        found = await peer.ask("hot", appends=200)
+        wrong = {what: found[what] for what in ("failed", "lost", "doubled") if found[what]}
+        if wrong:
+            raise Failed(", ".join(f"{what} {count}" for what, count in wrong.items()))
+        return found["seconds"]
+
+    await run("200 appends to one conversation at once", "s", hot, 1)
+
+    async def stored(peer: PeerProcess, _number: int) -> float:
+        before, size = await _bytes(peer.url), 0
+        for number in range(extent.stored // 100):
+            size += await peer.ask("fill", id=f"stored-{number}", count=100, step=2)
+        return (await _bytes(peer.url) - before) / size
+
+    await run("bytes on disk for a byte of text", "bytes/byte", stored, 1)
+    made = 0
+    for count in extent.listed:
+
+        async def many(peer: PeerProcess, number: int, more: int = count - made) -> float:
+            if number == 0:
+                await peer.ask("many", count=more)
+            taken = await peer.ask("time", work="list", id="", calls=extent.calls, seconds=extent.seconds)
+            return statistics.median(taken) * 1000
+
+        made = count
+        await run(f"list 20 of {count:,} conversations", "ms", many)
+
+    async def erase(peer: PeerProcess, _number: int) -> float:
+        # Once: the second and third find nothing.
+        return (await peer.ask("time", work="erase", id="", calls=1, seconds=0))[0]
+
+    await run(f"erase a user with {extent.listed[-1]:,} conversations", "s", erase, 1)
+    return done
+
+
+async def _bytes(url: str) -> int:
+    """What the database's own tables take, with indexes and TOAST."""
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval(
+            "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class WHERE relkind = 'r'"
+            " AND relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)"
+            " AND relpersistence = 'p' AND relnamespace::regnamespace::text !~ '^pg_toast'"
+        )
+    finally:
+        await connection.close()
