@@ -56,7 +56,7 @@ ROUND_TRIPS: dict[str, tuple[int, Verb]] = {
     "branches": (5, lambda history: history.branches("forked")),
     "branches of a linear conversation": (4, lambda history: history.branches("talk")),
     "switch_head": (3, lambda history: history.switch_head("talk", 1)),
-    "fork": (4, lambda history: history.fork("forked")),
+    "fork": (5, lambda history: history.fork("forked")),
     "save_summary": (6, lambda history: history.save_summary("talk", 1, uuid.uuid4().hex)),
     "list_summaries": (3, lambda history: history.list_summaries("forked")),
     "get": (3, lambda history: history.get("talk")),

@@ -9,7 +9,6 @@ import queue
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import IO, Any
 
@@ -78,10 +77,9 @@ class StdioProcess:
         """Call a tool; the text of its answer, error or not."""
         return self.ask("tools/call", {"name": tool, "arguments": arguments})["result"]["content"][0]["text"]
 
-    def wait(self, limit: float) -> tuple[int, float]:
-        """Wait for the end: exit code and seconds."""
-        began = time.monotonic()
-        return self.process.wait(limit), time.monotonic() - began
+    def wait(self, limit: float) -> int:
+        """Wait for the end: the exit code."""
+        return self.process.wait(limit)
 
     def stop_reading(self) -> None:
         """Leave what the server writes in the pipe, from the line after the next one on."""
