@@ -159,17 +159,23 @@ BEGIN
           AND (musts = 0 OR (s.conversation, n.seq) IN (SELECT p.conversation, p.seq FROM phrased AS p))
           AND (s.conversation, n.seq) NOT IN (SELECT x.conversation, x.seq FROM excluded AS x)
     ),
-    -- Steps first, so that both sides are joined by equality.
+    -- What each message that holds a word gives to those around it. Steps first, so that both sides are
+    -- joined by equality.
     near AS MATERIALIZED (
-        SELECT c.conversation, c.seq, c.tokens, c.seq + n.step AS place, n.step, n.weight
-        FROM candidate AS c
+        SELECT h.conversation, h.seq - n.step AS seq, h.clause, n.step, n.weight
+        FROM hit AS h
+        JOIN clause AS l ON l.clause = h.clause
         CROSS JOIN (VALUES (-2, 0.09::double precision), (-1, 0.3), (0, 1.0), (1, 0.3), (2, 0.09)) AS n (step, weight)
+        -- Only what stands close enough to a seed: in one of the runs of eight into which its reach falls.
+        WHERE (h.conversation, h.seq >> 3) IN (
+            SELECT s.conversation, (s.seq + e.reach) >> 3 FROM seed AS s CROSS JOIN (VALUES (-4), (4)) AS e (reach)
+        )
     ),
     exchange AS (
-        SELECT n.conversation, n.seq, n.tokens, h.clause, sum(n.weight) AS often, bool_or(n.step = 0) AS itself
+        SELECT c.conversation, c.seq, c.tokens, n.clause, sum(n.weight) AS often, bool_or(n.step = 0) AS itself
         FROM near AS n
-        JOIN hit AS h ON h.conversation = n.conversation AND h.seq = n.place
-        GROUP BY n.conversation, n.seq, n.tokens, h.clause
+        JOIN candidate AS c ON c.conversation = n.conversation AND c.seq = n.seq
+        GROUP BY c.conversation, c.seq, c.tokens, n.clause
     ),
     ranked AS (
         SELECT e.conversation, e.seq,
