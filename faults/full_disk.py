@@ -21,14 +21,24 @@ def cannot_mount() -> str | None:
     """Why there can be no such filesystem here; None if there can."""
     if not sys.platform.startswith("linux"):
         return "only on Linux"
-    if os.geteuid() != 0:
-        return "only root can mount"
+    if os.geteuid() != 0 or not _may_mount():
+        return "only root can mount, and not in every container"
+    if not Path("/dev/loop-control").exists():
+        return "there are no loop devices"
     if not (shutil.which("mkfs.ext4") and shutil.which("mount")):
         return "mkfs.ext4 or mount is missing"
     with contextlib.suppress(OSError), (Path("/proc/filesystems")).open(encoding="utf-8") as known:
         if "ext4" in known.read():
             return None
     return "the kernel has no ext4"
+
+
+def _may_mount() -> bool:
+    """Whether this process has the capability SYS_ADMIN."""
+    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+        if line.startswith("CapEff:"):
+            return bool(int(line.split()[1], 16) >> 21 & 1)
+    return False
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
 import sys
 import time
 from collections.abc import AsyncGenerator
@@ -151,6 +152,26 @@ async def disk_filled(folder: Path, extent: Extent, seed: int) -> Outcome:
                 await (await site.admin()).close()
                 await clients.until_all_go_on(PATIENCE)
                 outcome.recovered["disk_filled"].append(time.monotonic() - began)
+    return outcome
+
+
+async def forgetful(folder: Path, extent: Extent, seed: int) -> Outcome:
+    """Not a phase of a run but its proof: PostgreSQL is told to acknowledge before it writes down, and
+    killed. The checker has to miss what was acknowledged."""
+    async with phase("forgetful", folder) as (outcome, site, clients):
+        await site.furnish()
+        admin = await site.admin()
+        for setting in ("synchronous_commit = off", "wal_writer_delay = '10s'"):
+            await admin.execute(f"ALTER SYSTEM SET {setting}")
+        await admin.close()
+        await site.end_postgres(signal.SIGQUIT)
+        given = assignment(site, "trusting", "library", extent.tasks, seed)
+        clients.start(given, RECOLLECT_DATABASE_URL=site.url)
+        await clients.until_all_go_on(PATIENCE)
+        for _ in range(3):
+            await clients.until_acked(clients.acked + 100, PATIENCE)
+            await site.end_postgres(signal.SIGKILL)
+            await clients.until_all_go_on(PATIENCE)
     return outcome
 
 

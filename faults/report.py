@@ -150,6 +150,8 @@ METHOD = """## How it is done
 - The checker (`faults/checker.py`) imports nothing of the product. Its tests
   (`tests/faults/test_checker.py`) give it histories and tables that are spoiled in one way each, and
   it has to name every one.
+- The run can fail: where PostgreSQL is told to acknowledge before it writes down (`synchronous_commit =
+  off`) and is killed, the checker misses what was acknowledged (`tests/faults/test_faults.py`).
 - The clock of the machine is left alone: PostgreSQL and one client see a stepped one, by libfaketime.
 - The short form, each fault once, is among the tests (`make faults ARGS=--quick`). A run's order of faults
   follows from its seed (`--seed`); how processes interleave does not.

@@ -63,7 +63,7 @@ def verdicts(workloads: list[Workload], peers: list[str]) -> list[str]:
     for workload in workloads:
         ours = workload.median(OURS.name)
         theirs = {peer: value for peer in peers if (value := workload.median(peer)) is not None}
-        if not ours or not theirs:
+        if not ours or not theirs or not all(theirs.values()):
             continue
         done += 1
         best = (max if workload.more else min)(theirs, key=lambda peer: theirs[peer])

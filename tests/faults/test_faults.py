@@ -12,7 +12,7 @@ import pytest
 from faults.chaos import FAULTS, NEEDS_PGBOUNCER
 from faults.full_disk import cannot_mount
 from faults.outcome import Outcome
-from faults.phases import QUICK, broken_at_random, clock_stepped, disk_filled, upgraded_under_load
+from faults.phases import QUICK, broken_at_random, clock_stepped, disk_filled, forgetful, upgraded_under_load
 from faults.stepped_clock import MISSING, library
 from tests.pgbouncer import programs
 
@@ -55,3 +55,9 @@ async def test_a_full_disk_loses_nothing(folder: Path) -> None:
 @pytest.mark.skipif(library() is None, reason=MISSING)
 async def test_a_clock_that_jumps_reorders_nothing(folder: Path) -> None:
     check(await clock_stepped(folder, QUICK, SEED))
+
+
+async def test_a_database_that_forgets_what_it_acknowledged_is_found_out(folder: Path) -> None:
+    """The proof that the run can fail."""
+    outcome = await forgetful(folder, QUICK, SEED)
+    assert "lost" in {complaint.kind for complaint in outcome.complaints}

@@ -8,6 +8,7 @@ a result to its call. What a peer cannot do raises NotImplementedError.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import random
@@ -19,15 +20,24 @@ from typing import Any
 Item = tuple[str, str, str]
 
 SYLLABLES = ("ba", "ren", "to", "shi", "lum", "e", "qua", "dor", "ni", "kel", "ä", "東", "42", "fra")
+VOCABULARY = 3_000
+
+
+def _words() -> list[str]:
+    chance = random.Random(1)
+    return ["".join(chance.choices(SYLLABLES, k=chance.randint(1, 4))) for _ in range(VOCABULARY)]
+
+
+WORDS = _words()
+# As in a language, a few words are most of a text.
+WEIGHTS = list(itertools.accumulate(1 / (rank + 2) for rank in range(VOCABULARY)))
 
 
 def text(seed: object, characters: int = 480) -> str:
     """A message of about 500 bytes, another one for each seed."""
     chance = random.Random(str(seed))
-    made = f"{seed} "
-    while len(made) < characters:
-        made += "".join(chance.choices(SYLLABLES, k=chance.randint(1, 4))) + " "
-    return made[:characters]
+    words = chance.choices(WORDS, cum_weights=WEIGHTS, k=characters // 3)
+    return f"{seed} {' '.join(words)}"[:characters]
 
 
 def exchange(name: str) -> list[Item]:
