@@ -4,8 +4,8 @@
 
 Each message is about 75 words drawn from 30,000, frequent and rare as words of a language are; each
 query is seven words of a message of the user, the frequent ones included, as a question has them.
-`processor` is what the server's process worked for one search: on a machine that does other things
-too, it tells more than the clock.
+`processor` is how long the server's process worked for one search: on a machine that does other things
+too, it tells more than the clock. `ratio` is that of its median beside the others to that alone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import asyncio
 import itertools
 import os
 import random
-import statistics
 import sys
 import tempfile
 import time
@@ -58,24 +57,29 @@ SYLLABLES = [
 
 @dataclass(slots=True)
 class Measured:
-    """Searches of one user: their seconds by the clock, and the server's work for one of them."""
+    """Searches of one user: the seconds of each by the clock, and those that the server worked for it."""
 
     size: int
     others: int
-    seconds: list[float]
-    processor: float
+    clock: list[float]
+    processor: list[float]
 
     def line(self, alone: Measured | None) -> str:
-        ranked = sorted(self.seconds)
-        p50, p95 = statistics.median(ranked), ranked[int(0.95 * len(ranked))]
-        ratio = "" if alone is None else f"{self.processor / alone.processor:.2f}"
-        return (
-            f"{self.size:>9,} {self.others:>10,} {1000 * p50:>8.1f} {1000 * p95:>8.1f} "
-            f"{1000 * self.processor:>10.1f} {ratio:>10}"
-        )
+        ratio = "" if alone is None else f"{at(self.processor, 0.5) / at(alone.processor, 0.5):.2f}"
+        figures = (at(seconds, share) for seconds in (self.clock, self.processor) for share in (0.5, 0.95))
+        shown = "".join(f"{1000 * figure:>9.1f}" for figure in figures)
+        return f"{self.size:>9,} {self.others:>10,}{shown}{ratio:>8}"
 
 
-HEADER = f"{'messages':>9} {'others':>10} {'p50 ms':>8} {'p95 ms':>8} {'processor':>10} {'over alone':>10}"
+def at(seconds: list[float], share: float) -> float:
+    """The value that this share of all does not exceed."""
+    return sorted(seconds)[min(len(seconds) - 1, int(share * len(seconds)))]
+
+
+HEADER = (
+    f"{'':>20}{'clock':>18}{'processor':>18}\n"
+    f"{'messages':>9} {'others':>10}{'p50 ms':>9}{'p95 ms':>9}{'p50 ms':>9}{'p95 ms':>9}{'ratio':>8}"
+)
 
 
 class Texts:
@@ -86,6 +90,7 @@ class Texts:
         made = ("".join(parts) for parts in itertools.product(SYLLABLES, repeat=2))
         rare = list(made)
         random.Random(1).shuffle(rare)
+        self._frequent = set(FREQUENT.split())
         self._words = [*FREQUENT.split(), *rare][:WORDS]
         # The frequency of a word falls with its rank (Zipf, Mandelbrot).
         self._weights = list(itertools.accumulate(1 / (rank + 2.7) for rank in range(len(self._words))))
@@ -94,7 +99,8 @@ class Texts:
         return " ".join(self._chance.choices(self._words, cum_weights=self._weights, k=WORDS_EACH))
 
     def query(self, message: str) -> str:
-        return " ".join(self._chance.sample(message.split(), QUERY_WORDS))
+        words = self._chance.sample(message.split(), QUERY_WORDS)
+        return self.query(message) if set(words) <= self._frequent else " ".join(words)
 
 
 def main() -> None:
@@ -168,15 +174,15 @@ async def _one(url: str, size: int, others: int, searches: int) -> Measured:
         queries = await _store(history, texts, size, searches + WARM_UP)
         await _run(url, "VACUUM ANALYZE recollect.message")
         process = (await store.database.call("SELECT pg_backend_pid()", repeatable=True))[0][0]
-        seconds: list[float] = []
+        measured = Measured(size, others, [], [])
         for query in queries[:WARM_UP]:
             await history.search(query, limit=HITS)
-        worked = _worked(process)
         for query in queries[WARM_UP:]:
-            began = time.perf_counter()
+            worked, began = _worked(process), time.perf_counter()
             await history.search(query, limit=HITS)
-            seconds.append(time.perf_counter() - began)
-        return Measured(size, others, seconds, (_worked(process) - worked) / len(seconds))
+            measured.clock.append(time.perf_counter() - began)
+            measured.processor.append(_worked(process) - worked)
+        return measured
 
 
 async def _store(history: History, texts: Texts, count: int, queries: int = 0) -> list[str]:
@@ -212,7 +218,7 @@ async def _run(url: str, statement: str) -> None:
 
 
 def _worked(process: int) -> float:
-    """Seconds of processor time that a process has had so far."""
+    """Seconds of processor time that a process has had so far; Linux tells."""
     return int(Path(f"/proc/{process}/schedstat").read_text().split()[0]) / 1e9
 
 

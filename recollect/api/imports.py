@@ -16,7 +16,7 @@ from recollect.api import problems
 from recollect.api.conversations import ALL
 from recollect.api.exports import LINES, ZIP
 from recollect.api.operation import Operation
-from recollect.api.parameters import Calling, Mine
+from recollect.api.parameters import Mine
 from recollect.api.route import Door
 from recollect.api.streamed import PIECE_BYTES, STALL_SECONDS, Streamed, begun
 from recollect.history.history import History
@@ -32,7 +32,6 @@ TYPES = ("application/octet-stream", ZIP, "application/json", LINES)
 async def import_conversations(
     request: Request,
     history: Mine,
-    caller: Calling,
     filename: Annotated[
         str,
         Query(
@@ -94,6 +93,30 @@ def _spooled() -> Generator[IO[bytes]]:
 
 async def _receive(request: Request, file: IO[bytes], limit: int) -> None:
     """Write the body to a file. Raises: HTTPException, InvalidArgument (empty), Unavailable (no room)."""
+    waiting = bytearray()
+    size = 0
+    try:
+        async for chunk in _chunks(request, limit):
+            waiting += chunk
+            size += len(chunk)
+            if len(waiting) >= PIECE_BYTES:
+                await asyncio.to_thread(file.write, bytes(waiting))
+                waiting.clear()
+        await asyncio.to_thread(_finish, file, bytes(waiting))
+    except OSError as error:
+        raise Unavailable("This server has no room to keep the file while it imports it.") from error
+    if not size:
+        raise InvalidArgument("body", "is empty; send the export's file")
+
+
+def _finish(file: IO[bytes], rest: bytes) -> None:
+    file.write(rest)
+    file.flush()
+
+
+async def _chunks(request: Request, limit: int) -> AsyncGenerator[bytes]:
+    """The body as it comes. Raises: HTTPException for one of another type, that is too large, or that
+    stops coming."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in TYPES:
         raise HTTPException(415, f"The body is a file: send Content-Type: {TYPES[0]}")
@@ -101,34 +124,23 @@ async def _receive(request: Request, file: IO[bytes], limit: int) -> None:
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > limit:
         raise too_large
-    size = 0
-    waiting = bytearray()
     chunks = request.stream()
+    size = 0
     while True:
         try:
             async with asyncio.timeout(STALL_SECONDS):
                 chunk = await anext(chunks, None)
         except TimeoutError as error:
-            raise HTTPException(
-                408, f"Nothing came for {STALL_SECONDS:.0f} seconds; send it again"
-            ) from error
+            text = f"Nothing came for {STALL_SECONDS:.0f} seconds; send it again"
+            raise HTTPException(408, text) from error
         except ClientDisconnect as error:
             raise HTTPException(400, "The file is not whole; send it again") from error
-        if chunk is not None:
-            waiting += chunk
-            size += len(chunk)
-            if size > limit:
-                raise too_large
-        if len(waiting) >= PIECE_BYTES or chunk is None:
-            try:
-                await asyncio.to_thread(file.write, bytes(waiting))
-            except OSError as error:
-                raise Unavailable("This server has no room to keep the file while it imports it.") from error
-            waiting.clear()
         if chunk is None:
-            break
-    if not size:
-        raise InvalidArgument("body", "is empty; send the export's file")
+            return
+        size += len(chunk)
+        if size > limit:
+            raise too_large
+        yield chunk
 
 
 def _line(value: object) -> bytes:

@@ -175,13 +175,11 @@ class Message(Table, table=True):
             postgresql_include=["parent_seq"],
             postgresql_where=text("parent_seq <> seq - 1"),
         ),
-        # No extension is needed: the user is a word of the message. A short list of what is pending
-        # keeps searches fast, since each reads it through, whose ever it is.
+        # No extension is needed: the user is a word of the message.
         Index(
             "message_search_idx",
             text(f"({SEARCH_VECTOR})"),
             postgresql_using="gin",
-            postgresql_with={"gin_pending_list_limit": 256},
         ),
     )
 

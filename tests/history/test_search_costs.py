@@ -119,3 +119,16 @@ async def test_what_was_just_appended_is_found(db: Database) -> None:
     id = (await alice.create()).id
     await alice.append(id, NewMessage("user", f"a submarine {uuid.uuid4().hex}"))
     assert id in {hit.conversation_id for hit in (await alice.search("submarine")).hits}
+
+
+async def test_appends_keep_the_list_short_that_every_search_reads(
+    history: History, database_url: str
+) -> None:
+    """What is not sorted into the index yet; at the server's own limit it would have 512 pages."""
+    id = (await history.create()).id
+    texts = (" ".join(f"word{number}x{place}" for place in range(100)) for number in range(500))
+    await history.append(id, [NewMessage("user", text) for text in texts])
+    connection = await asyncpg.connect(database_url)
+    pages = await connection.fetchval("SELECT gin_clean_pending_list('recollect.message_search_idx')")
+    await connection.close()
+    assert 0 < pages <= 33

@@ -205,6 +205,30 @@ async def test_a_zip_bomb_is_not_unpacked(importing: Import, tmp_path: Path) -> 
     assert "like a zip bomb" in problem.problem
 
 
+@pytest.mark.parametrize("many", [False, True], ids=["large names", "more than 65,535 files"])
+async def test_a_list_of_files_that_would_fill_the_memory_is_not_read(
+    importing: Import, tmp_path: Path, many: bool
+) -> None:
+    with zipfile.ZipFile(tmp_path / "many.zip", "w") as archive:
+        for number in range(65_600 if many else 700):
+            archive.writestr(f"{number:05}{'x' * (620 if many else 60_000)}.json", "")
+    (problem,) = await importing(tmp_path / "many.zip")
+    assert isinstance(problem, Problem)
+    assert "lists its files in 4" in problem.problem
+
+
+async def test_many_small_bombs_are_one(importing: Import, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "bombs.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.json", json.dumps([conversation("a", ["1"])]))
+        for number in range(12):
+            archive.writestr(f"b{number:02}.json", "[" + " " * 15_000_000 + "]")
+    reports = await importing(tmp_path / "bombs.zip")
+    assert outcomes(reports) == ["created"]
+    (problem,) = [report for report in reports if isinstance(report, Problem)]
+    assert "and what follows was not read" in problem.problem
+    assert len([report for report in reports if isinstance(report, Skipped)]) < 6
+
+
 async def test_a_member_that_lies_about_its_size_ends_where_it_said(
     importing: Import, tmp_path: Path
 ) -> None:

@@ -49,6 +49,12 @@ def test_the_help_is_the_reviewed_one(command: str):
     assert text == reviewed.read_text(encoding="utf-8")
 
 
+def test_every_command_is_in_the_document():
+    text = (HELP.parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
+    rows = " ".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `"))
+    assert set(COMMANDS) <= set(re.findall(r"`([a-z]+)`", rows))
+
+
 def test_the_help_imports_no_command_and_no_database():
     loaded = loaded_by("--help")
     assert "recollect.cli.app" in loaded

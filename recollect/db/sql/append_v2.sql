@@ -50,6 +50,7 @@ CREATE FUNCTION recollect.append_v2(
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET gin_pending_list_limit = '256kB'  -- every search reads that list through, once a word
 AS $$
 DECLARE
     n CONSTANT integer := cardinality(p_roles);

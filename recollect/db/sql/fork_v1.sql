@@ -15,6 +15,7 @@ CREATE FUNCTION recollect.fork_v1(
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET gin_pending_list_limit = '256kB'  -- every search reads that list through, once a word
 SET enable_sort = off
 AS $$
 DECLARE

@@ -123,10 +123,6 @@ BEGIN
         ) AS f
         WHERE f.kind <> 'any' OR f.messages < most OR f.place <= 3
     ),
-    telling AS MATERIALIZED (
-        SELECT h.conversation, h.seq, h.tokens, h.role, h.at, h.clause, l.idf
-        FROM hit AS h JOIN clause AS l ON l.clause = h.clause
-    ),
     -- What may be shown at all: it holds every phrase, and nothing that is excluded.
     phrased AS MATERIALIZED (
         SELECT h.conversation, h.seq
@@ -138,12 +134,12 @@ BEGIN
     ),
     seed AS MATERIALIZED (
         SELECT h.conversation, h.seq
-        FROM telling AS h
+        FROM hit AS h JOIN clause AS l ON l.clause = h.clause
         WHERE (musts = 0 OR (h.conversation, h.seq) IN (SELECT p.conversation, p.seq FROM phrased AS p))
           AND (p_since IS NULL OR h.at >= p_since) AND (p_until IS NULL OR h.at < p_until)
-        GROUP BY h.conversation, h.seq, h.tokens, h.role
-        ORDER BY (p_role IS NULL OR h.role = p_role) DESC,
-                 sum(h.idf) / (1 + 0.6 * (0.7 + 0.3 * h.tokens / tokens_each)) DESC, h.conversation, h.seq
+        GROUP BY h.conversation, h.seq
+        ORDER BY (p_role IS NULL OR max(h.role) = p_role) DESC,
+                 sum(l.idf) / (1 + 0.6 * (0.7 + 0.3 * max(h.tokens) / tokens_each)) DESC, h.conversation, h.seq
         LIMIT 300
     ),
     candidate AS MATERIALIZED (
@@ -163,17 +159,23 @@ BEGIN
           AND (musts = 0 OR (s.conversation, n.seq) IN (SELECT p.conversation, p.seq FROM phrased AS p))
           AND (s.conversation, n.seq) NOT IN (SELECT x.conversation, x.seq FROM excluded AS x)
     ),
-    -- Steps first, so that both sides are joined by equality.
+    -- What each message that holds a word gives to those around it. Steps first, so that both sides are
+    -- joined by equality.
     near AS MATERIALIZED (
-        SELECT c.conversation, c.seq, c.tokens, c.seq + n.step AS place, n.step, n.weight
-        FROM candidate AS c
+        SELECT h.conversation, h.seq - n.step AS seq, h.clause, n.step, n.weight
+        FROM hit AS h
+        JOIN clause AS l ON l.clause = h.clause
         CROSS JOIN (VALUES (-2, 0.09::double precision), (-1, 0.3), (0, 1.0), (1, 0.3), (2, 0.09)) AS n (step, weight)
+        -- Only what stands close enough to a seed: in one of the runs of eight into which its reach falls.
+        WHERE (h.conversation, h.seq >> 3) IN (
+            SELECT s.conversation, (s.seq + e.reach) >> 3 FROM seed AS s CROSS JOIN (VALUES (-4), (4)) AS e (reach)
+        )
     ),
     exchange AS (
-        SELECT n.conversation, n.seq, n.tokens, h.clause, sum(n.weight) AS often, bool_or(n.step = 0) AS itself
+        SELECT c.conversation, c.seq, c.tokens, n.clause, sum(n.weight) AS often, bool_or(n.step = 0) AS itself
         FROM near AS n
-        JOIN telling AS h ON h.conversation = n.conversation AND h.seq = n.place
-        GROUP BY n.conversation, n.seq, n.tokens, h.clause
+        JOIN candidate AS c ON c.conversation = n.conversation AND c.seq = n.seq
+        GROUP BY c.conversation, c.seq, c.tokens, n.clause
     ),
     ranked AS (
         SELECT e.conversation, e.seq,
@@ -184,21 +186,20 @@ BEGIN
     ),
     -- The same of whole conversations: a message's place is taken by the conversation, and a
     -- word's by the messages that hold it.
+    occurring AS MATERIALIZED (
+        SELECT h.conversation, h.clause, count(*) AS often
+        FROM hit AS h JOIN clause AS l ON l.clause = h.clause
+        GROUP BY h.conversation, h.clause
+    ),
     whole AS (
         SELECT o.conversation,
                sum(s.idf * o.often * 1.6 / (o.often + 0.6 * (0.7 + 0.3 * c.message_count * conversations / messages)))
                    AS score
-        FROM (
-            SELECT h.conversation, h.clause, count(*) AS often
-            FROM telling AS h
-            GROUP BY h.conversation, h.clause
-        ) AS o
+        FROM occurring AS o
         JOIN (
-            SELECT h.clause,
-                   ln(1 + (greatest(conversations, count(DISTINCT h.conversation)) - count(DISTINCT h.conversation) + 0.5)
-                       / (count(DISTINCT h.conversation) + 0.5)) AS idf
-            FROM telling AS h
-            GROUP BY h.clause
+            SELECT o.clause, ln(1 + (greatest(conversations, count(*)) - count(*) + 0.5) / (count(*) + 0.5)) AS idf
+            FROM occurring AS o
+            GROUP BY o.clause
         ) AS s ON s.clause = o.clause
         JOIN recollect.conversation AS c ON c.user_id = p_user AND c.id = o.conversation
         WHERE o.conversation IN (SELECT k.conversation FROM candidate AS k)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
+from recollect.history.importing.zip_directory import directory_bytes
 from recollect.models.imported import Problem, Skipped
 
 READABLE = (".json", ".jsonl", ".ndjson")
@@ -24,12 +25,13 @@ IN_ZIP = " > "
 """Stands between the name of a zip and that of a member."""
 
 MAX_MEMBERS = 200_000
+MAX_DIRECTORY_BYTES = 40_000_000
 MAX_RATIO = 200
-"""How many times larger than in the zip a member may be: JSON of conversations is at most some 40
-times, NULs are 1,000 times."""
+"""How many times larger than in the zip a member may be, and all of them together: JSON of conversations
+is at most some 40 times, NULs are 1,000 times, and members may overlap."""
 
 RATIO_FROM_BYTES = 20_000_000
-"""Smaller members do no harm, however well they are packed."""
+"""So much does no harm, however well it is packed."""
 
 READ_ERRORS = (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
 """What reading a file or a member can raise."""
@@ -70,7 +72,7 @@ def files(path: Path) -> Iterator[SourceFile | Problem | Skipped]:
         if stat.S_ISDIR(kind):
             yield from _folder(path)
         elif zipfile.is_zipfile(path):
-            yield from _members(path, str(path))
+            yield from _members(path, str(path), found.st_size)
         elif stat.S_ISREG(kind):
             yield SourceFile(str(path), found.st_size, lambda: path.open("rb"), alone=True)
         else:
@@ -85,7 +87,7 @@ def opened(file: IO[bytes], name: str) -> Iterator[SourceFile | Problem | Skippe
     """The files of one that is open and can be read from anywhere, under the name it goes by."""
     try:
         if zipfile.is_zipfile(file):
-            yield from _members(file, name)
+            yield from _members(file, name, file.seek(0, os.SEEK_END))
         else:
             size = file.seek(0, os.SEEK_END)
             yield SourceFile(name, size, lambda: _from_start(file), alone=True)
@@ -126,13 +128,20 @@ def _folder(path: Path) -> Iterator[SourceFile | Problem | Skipped]:
         yield Skipped(str(path), f"files that are neither JSON nor a zip: {others}")
 
 
-def _members(archived: Path | IO[bytes], shown: str) -> Iterator[SourceFile | Problem | Skipped]:
+def _members(
+    archived: Path | IO[bytes], shown: str, packed_bytes: int
+) -> Iterator[SourceFile | Problem | Skipped]:
+    listed = _directory_bytes(archived)
+    if min(listed, packed_bytes) > MAX_DIRECTORY_BYTES:
+        yield Problem(shown, f"lists its files in {listed} bytes, more than {MAX_DIRECTORY_BYTES}")
+        return
     with zipfile.ZipFile(archived) as archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
         if len(members) > MAX_MEMBERS:
             yield Problem(shown, f"holds {len(members)} files, more than {MAX_MEMBERS}")
             return
         others = 0
+        left = max(RATIO_FROM_BYTES, packed_bytes * MAX_RATIO)
         for member in sorted(members, key=lambda member: member.filename):
             name = f"{shown}{IN_ZIP}{_shown(member.filename)}"
             if PurePosixPath(member.filename).suffix.lower() not in READABLE:
@@ -146,10 +155,23 @@ def _members(archived: Path | IO[bytes], shown: str) -> Iterator[SourceFile | Pr
                 yield Problem(
                     name, f"was not read: {packed}, like a zip bomb. Unpack it yourself to import it"
                 )
+            elif member.file_size > left:
+                yield Problem(
+                    name, "and what follows was not read: together they unpack to too much, like a zip bomb"
+                )
+                break
             else:
+                left -= member.file_size
                 yield SourceFile(name, member.file_size, lambda member=member: archive.open(member))
         if others:
             yield Skipped(shown, f"files that are not JSON: {others}")
+
+
+def _directory_bytes(archived: Path | IO[bytes]) -> int:
+    if not isinstance(archived, Path):
+        return directory_bytes(archived)
+    with archived.open("rb") as file:
+        return directory_bytes(file)
 
 
 def _unsafe(name: str) -> bool:

@@ -42,10 +42,7 @@ def upgrade() -> None:
     op.add_column("message", sa.Column("language", sa.SmallInteger), schema=SCHEMA)
     if not context.is_offline_mode():  # a script cannot
         _complete_messages()
-    run(
-        f"CREATE INDEX message_search_idx ON recollect.message USING gin (({VECTOR})) "
-        "WITH (gin_pending_list_limit = 256)"
-    )
+    run(f"CREATE INDEX message_search_idx ON recollect.message USING gin (({VECTOR}))")
     make_functions([load(name) for name in FUNCTIONS])
     make_search_function("search_keys_v1", load("search_keys_v1"))
 
