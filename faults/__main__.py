@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import os
 import random
+import shutil
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -46,7 +47,12 @@ def main() -> int:
     report = Report(arguments.seed, arguments.quick)
     with tempfile.TemporaryDirectory(prefix="rf", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o711)
-        asyncio.run(_run(report, Path(folder), arguments.only or list(PHASES)))
+        try:
+            asyncio.run(_run(report, Path(folder), arguments.only or list(PHASES)))
+        finally:
+            if arguments.keep is not None:
+                records = shutil.ignore_patterns("site", "server", "disk", "disk.img")
+                shutil.copytree(folder, arguments.keep, ignore=records, dirs_exist_ok=True)
     print(report)
     if arguments.write:
         DOCUMENT.write_text(report.markdown() + "\n", encoding="utf-8")
@@ -58,6 +64,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="each fault once; about a minute")
     parser.add_argument("--write", action="store_true", help="write docs/reliability.md")
     parser.add_argument("--only", action="append", choices=PHASES, help="only this phase; may be repeated")
+    parser.add_argument("--keep", type=Path, help="folder for the clients' records and logs")
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000), help="of chance")
     return parser.parse_args()
 
