@@ -41,6 +41,7 @@ class PeerProcess:
                 stderr=errors,
                 limit=LONGEST_LINE,
                 env=kept | {"RECOLLECT_CONFIG": os.devnull},
+                cwd=self._log.parent,  # some write into the folder that they are in
             )
         await self.ask("open", url=self.url)
         return self
