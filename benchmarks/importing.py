@@ -4,7 +4,7 @@ Makes an archive in ChatGPT's shape, imports it into an embedded PostgreSQL of i
 again, and exports it. About 20 seconds with the default of 50,000 messages. The curve shows the memory
 after each tenth: this process's, and the server's own, what its processes share counted once.
 
-    python -m benchmarks.importing --messages 1000000              the million of docs/benchmarks.md
+    python -m benchmarks.importing --messages 1000000              an archive of 870 MB
     python -m benchmarks.importing --messages 100000 --words 500   an archive of 300 MB
 """
 

@@ -15,7 +15,9 @@ import pytest
 
 from recollect.db.database import Database
 from recollect.db.target import Pooler, parse_url
+from recollect.history.chaos import wreak
 from recollect.models.errors import Unavailable
+from recollect.settings import Settings
 from tests.pgbouncer import MISSING, pgbouncer, programs, version
 from tests.tcp_proxy import tcp_proxy
 
@@ -175,3 +177,12 @@ async def test_json_arrays_and_large_values_pass(pooled: str) -> None:
             "SELECT $1::text, $2::text[], $3::bytea", value, [None, "a"], b"\0", repeatable=True
         )
         assert tuple(rows[0]) == (value, [None, "a"], b"\0")
+
+
+async def test_chaos_kills_its_own_connections_through_the_pooler_too(
+    pooled: str, settings: Settings
+) -> None:
+    chaos = await wreak(parse_url(pooled), settings, "alice", 2)
+    assert chaos.sound
+    assert chaos.stored > 0
+    assert chaos.killed > 0

@@ -15,7 +15,7 @@ from tests.mcp_server.processes import environment
 
 HEADERS = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
 
-START_LIMIT = 30.0
+START_LIMIT = 60.0
 """Seconds until it listens, on a busy machine."""
 
 
