@@ -159,6 +159,9 @@ def row_of(where: str, message: NewMessage, settings: Settings) -> Row:
     if message.occurred_at is not None:
         check_moment(f"{where}.occurred_at", message.occurred_at)
     content = message.content if isinstance(message.content, list) else None
+    metadata = (
+        "{}" if message.metadata is None else check_metadata(f"{where}.metadata", message.metadata, settings)
+    )
     return Row(
         message.role,
         None if message.author is None else check_text(f"{where}.author", message.author, 200),
@@ -167,7 +170,7 @@ def row_of(where: str, message: NewMessage, settings: Settings) -> Row:
         estimate_message(text, content)
         if message.token_count is None
         else check_int(f"{where}.token_count", message.token_count, 0, MAX_TOKEN_COUNT),
-        check_metadata(f"{where}.metadata", message.metadata, settings) if message.metadata else None,
+        None if metadata == "{}" else metadata,
         message.occurred_at,
     )
 

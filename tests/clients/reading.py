@@ -57,10 +57,12 @@ def arguments(id: str) -> dict[str, Json]:
         "append_message": here | said,
         "append_messages": here | {"messages": [said, {"role": "assistant", "content": "Bom dia!"}]},
         "list_conversations": {},
+        "search_messages": {"query": "what did they decide about the order service?"},
         "list_messages": here,
         "read_message": here | {"seq": LOG},
         "save_summary": here | {"upto_seq": 1_000, "content": "They moved the order service to PostgreSQL."},
         "fork_conversation": here | {"at_seq": 1_500},
+        "export_conversation": here,
         "update_conversation": here | {"pinned": True},
         "delete_conversation": here,
     }

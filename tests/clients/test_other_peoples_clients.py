@@ -111,6 +111,8 @@ def test_the_inspector_calls_every_tool(server: dict[str, Any], era: str, tmp_pa
         "list_messages": here,
         "read_message": here | {"seq": 1},
         "list_conversations": {},
+        "search_messages": {"query": "Zürich"},
+        "export_conversation": here,
         "update_conversation": here | {"title": "Renamed"},
         "delete_conversation": here,
     }
@@ -118,6 +120,7 @@ def test_the_inspector_calls_every_tool(server: dict[str, Any], era: str, tmp_pa
     answers = {tool: inspector.call(tool, **arguments) for tool, arguments in calls.items()}
     for tool in ("load_context", "list_messages", "read_message"):
         assert all(said in answers[tool] for said in SAID), tool
+    assert "second line" in answers["search_messages"]  # beside the word that was found, which is marked
     assert conversation in answers["list_conversations"]
 
 

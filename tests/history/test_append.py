@@ -209,6 +209,13 @@ async def test_when_one_message_is_wrong_none_lands(history: History, c: str) ->
     assert await texts(history, c) == []
 
 
+@pytest.mark.parametrize("metadata", [False, 0, "", [], [1], "{}"])
+async def test_metadata_are_an_object_or_refused(history: History, c: str, metadata: Any) -> None:
+    with pytest.raises(InvalidArgument, match=r"messages\[0\]\.metadata: must be a JSON object"):
+        await history.append(c, NewMessage("user", "a", metadata=metadata))
+    assert await texts(history, c) == []
+
+
 async def test_nothing_is_appended_to_a_missing_conversation_or_one_in_the_trash(
     history: History, c: str
 ) -> None:
