@@ -86,6 +86,9 @@ _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SEPARATORS = re.compile(r"[_./@:\\-]+")
 MAX_WHOLE_CHARS = 60
 
+_KNOWN = re.compile("[a-z0-9]+")
+"""What PostgreSQL's parser finds by itself."""
+
 # What decomposition leaves whole.
 _LETTERS = str.maketrans(
     {
@@ -123,8 +126,12 @@ def _fold_word(word: str) -> str:
 def words(text: str) -> Iterator[str]:
     """The searchable words of a text, folded: words, pairs of unspaced characters, emoji, and the
     whole forms and the parts of identifiers after them."""
-    folded = fold(text)
-    for found in _PIECES.finditer(folded):
+    yield from _pieces(text)
+    yield from compounds(text)
+
+
+def _pieces(text: str) -> Iterator[str]:
+    for found in _PIECES.finditer(fold(text)):
         match found.lastgroup:
             case "unspaced":
                 yield from pairs(found[0])
@@ -132,7 +139,6 @@ def words(text: str) -> Iterator[str]:
                 yield f"e{ord(found[0]):x}"
             case _:
                 yield found[0]
-    yield from compounds(text)
 
 
 def pairs(run: str) -> Iterator[str]:
@@ -183,14 +189,25 @@ def terms_of(text: str, author: str | None) -> tuple[str | None, int | None]:
         text = f"{author} {text}"
     if text.isascii():
         more = dict.fromkeys(compounds(text))
-        return (_joined(" ", more) if more else None), language_of(text[:1_000].lower().split())
-    pieces = list(words(text))
-    foreign = sum(not piece.isascii() for piece in pieces)
-    if 3 * foreign > len(pieces) or (foreign and re.search(f"[{_UNSPACED}]", text)):
-        return _joined("", pieces), _script(text) or language_of(pieces)
-    known = set(re.findall("[a-z0-9]+", text.lower()))
-    more = dict.fromkeys(piece for piece in pieces if piece not in known)
-    return (_joined(" ", more) if more else None), language_of(pieces)
+        return (_joined(" ", more) if more else None), language_of(_start(text))
+    # Most text has a few accents, quotes or dashes: only the words that they are in are taken apart.
+    pieces = list(_pieces(" ".join([word for word in text.split() if not word.isascii()])))
+    judged = _start(text)
+    if not all(map(str.isascii, pieces)):
+        pieces = judged = list(words(text))
+        foreign = sum(not piece.isascii() for piece in pieces)
+        if 3 * foreign > len(pieces) or (foreign and re.search(f"[{_UNSPACED}]", text)):
+            return _joined("", pieces), _script(text) or language_of(pieces)
+    else:
+        pieces += compounds(text)
+    known = set(_KNOWN.findall(text.lower()))
+    more = dict.fromkeys([piece for piece in pieces if piece not in known])
+    return (_joined(" ", more) if more else None), language_of(judged)
+
+
+def _start(text: str) -> list[str]:
+    """The first words, folded."""
+    return [word if word.isascii() else fold(word) for word in text[:1_000].lower().split()]
 
 
 def language_of(pieces: list[str]) -> int | None:
