@@ -32,6 +32,11 @@ HEAD = "0004"
 
 LONGEST_STATEMENT_SECONDS = 3600
 
+DEADLOCK = "40P01"
+MOST_ATTEMPTS = 5
+"""Servers that go on while the schema changes take the same tables' locks in another order than a migration.
+PostgreSQL then ends one of both; nothing of a migration that it ended is there, so it begins again."""
+
 # Alembic keeps the migration that runs in a module's variables.
 _one_at_a_time = threading.Lock()
 
@@ -109,13 +114,19 @@ async def _migrate(target: Target, to: str, connect_timeout: float) -> Migrated:
         isolation_level="READ COMMITTED",
     )
     try:
-        async with engine.begin() as connection:
-            return await connection.run_sync(_run, to)
-    except DBAPIError as error:
-        problem = _explain(error)
-        if problem is None:
-            raise
-        raise problem from error
+        attempts = MOST_ATTEMPTS
+        while True:
+            attempts -= 1
+            try:
+                async with engine.begin() as connection:
+                    return await connection.run_sync(_run, to)
+            except DBAPIError as error:
+                if attempts and failures.sqlstate(error.driver_exception) == DEADLOCK:
+                    continue
+                problem = _explain(error)
+                if problem is None:
+                    raise
+                raise problem from error
     finally:
         await engine.dispose()
 

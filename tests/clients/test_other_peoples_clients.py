@@ -92,7 +92,9 @@ class Inspector:
         return "".join(block["text"] for block in result["content"])
 
 
-@pytest.mark.parametrize("era", ["legacy", "modern"])
+@pytest.mark.parametrize(
+    ("server", "era"), [("stdio", "legacy"), ("stdio", "modern"), ("http", "modern")], indirect=["server"]
+)
 def test_the_inspector_calls_every_tool(server: dict[str, Any], era: str, tmp_path: Path):
     inspector = Inspector(server, era, tmp_path)
     listed = inspector.ask("tools/list")

@@ -309,6 +309,25 @@ def test_a_migration_waits_for_one_that_is_under_way(newest_only: str) -> None:
     assert waiting.communicate(timeout=60)[0] == f"None {HEAD}\n"
 
 
+async def test_a_migration_that_a_deadlock_ended_begins_again(newest_only: str) -> None:
+    """A server of the version before takes the tables' locks in the other order."""
+    url = await asyncio.to_thread(new_database, newest_only)
+    await asyncio.to_thread(migrate, parse_url(url), "0001")
+    server = await asyncpg.connect(**parse_url(url).connect_args)
+    try:
+        await server.execute(
+            "BEGIN; SET LOCAL deadlock_timeout = '1min'; LOCK TABLE recollect.message IN ACCESS SHARE MODE"
+        )
+        migrating = asyncio.create_task(asyncio.to_thread(migrate, parse_url(url)))
+        waiting = "SELECT FROM pg_locks WHERE relation = 'recollect.message'::regclass AND NOT granted"
+        await asyncio.to_thread(wait_until, lambda: len(query(url, waiting)) > 0)
+        # Neither can go on now, until PostgreSQL ends the migration.
+        await server.execute("LOCK TABLE recollect.conversation IN ROW EXCLUSIVE MODE; COMMIT")
+        assert await migrating == Migrated("0001", HEAD, "recollect")
+    finally:
+        await server.close()
+
+
 def url_database(url: str) -> str:
     return str(query(url, "SELECT current_database()")[0][0])
 

@@ -7,8 +7,6 @@ import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
 from tests.identity.provider import Provider
 from tests.mcp_server.http_process import HEADERS, HttpProcess, bearer, call, request, text, tool_call
 from tests.mcp_server.processes import INITIALIZE
@@ -66,11 +64,11 @@ def test_a_session_id_of_the_newer_transport_gives_nothing(
     assert "hers" in text(call(server, alice, "list_conversations"))
 
 
-@pytest.mark.parametrize("workers", ["1", "4"])
 def test_hundreds_of_users_at_once_with_equal_request_ids_get_their_own_answers(
-    workers: str, user: str, start: Start, provider: Provider
+    user: str, start: Start, provider: Provider
 ) -> None:
-    server = start(settings_for(provider, RECOLLECT_POOL_SIZE="5"), "--workers", workers)
+    """In one process; `tests/serving/test_many_users.py` has four, and REST beside."""
+    server = start(settings_for(provider, RECOLLECT_POOL_SIZE="5"))
     tokens = [provider.token(sub=f"{user}-{number}") for number in range(USERS)]
 
     def speak(number: int) -> list[str]:
