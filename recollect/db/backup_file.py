@@ -7,6 +7,7 @@ file can write a fitting manifest too.
 
 from __future__ import annotations
 
+import struct
 import zipfile
 import zlib
 from collections.abc import AsyncGenerator, Iterator
@@ -26,6 +27,10 @@ PIECE = 1 << 20
 """Bytes that are read at once."""
 
 ARGUMENT = "file"
+
+DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, KeyError, EOFError, RuntimeError, ValueError)
+"""What zipfile raises for a damaged file: RuntimeError where a changed bit says that a member is encrypted
+or compressed in another way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,7 @@ class Reader:
             written = self._zip.read(MANIFEST)
         except OSError as error:
             raise InvalidArgument(ARGUMENT, f"cannot be read: {error.strerror}") from error
-        except (zipfile.BadZipFile, KeyError, EOFError, zlib.error) as error:
+        except DAMAGE as error:
             raise InvalidArgument(
                 ARGUMENT, "is not a whole backup: it was cut short, or `recollect backup` did not write it"
             ) from error
@@ -125,7 +130,7 @@ class Reader:
             with self._zip.open(_member(name)) as member:
                 while piece := member.read(PIECE):
                     yield piece
-        except (zipfile.BadZipFile, KeyError, EOFError, zlib.error) as error:
+        except DAMAGE as error:
             raise _changed() from error
 
 
