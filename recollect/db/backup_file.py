@@ -13,6 +13,7 @@ import zlib
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
+from lzma import LZMAError
 from pathlib import Path
 from typing import IO, Literal
 
@@ -28,9 +29,18 @@ PIECE = 1 << 20
 
 ARGUMENT = "file"
 
-DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, KeyError, EOFError, RuntimeError, ValueError)
-"""What zipfile raises for a damaged file: RuntimeError where a changed bit says that a member is encrypted
-or compressed in another way."""
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    LZMAError,
+    struct.error,
+    KeyError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+)
+"""What zipfile raises for a damaged file, beside OSError: RuntimeError where a changed bit says that a member
+is encrypted, or compressed in a way that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +110,9 @@ class Reader:
         try:
             self._zip = zipfile.ZipFile(path)
             written = self._zip.read(MANIFEST)
-        except OSError as error:
-            raise InvalidArgument(ARGUMENT, f"cannot be read: {error.strerror}") from error
-        except DAMAGE as error:
+        except (OSError, *DAMAGE) as error:
+            if isinstance(error, OSError) and error.strerror is not None:
+                raise InvalidArgument(ARGUMENT, f"cannot be read: {error.strerror}") from error
             raise InvalidArgument(
                 ARGUMENT, "is not a whole backup: it was cut short, or `recollect backup` did not write it"
             ) from error
@@ -130,7 +140,7 @@ class Reader:
             with self._zip.open(_member(name)) as member:
                 while piece := member.read(PIECE):
                     yield piece
-        except DAMAGE as error:
+        except (OSError, *DAMAGE) as error:
             raise _changed() from error
 
 
