@@ -10,6 +10,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import AsyncGenerator, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -80,6 +81,17 @@ def run_sql(url: str, *statements: str) -> None:
     asyncio.run(run())
 
 
+@contextmanager
+def cloned_database(cluster: str, template: str) -> Generator[str]:
+    """The URL of a database made from a template, gone afterwards."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    run_sql(cluster, f"CREATE DATABASE {name} TEMPLATE {template}")
+    try:
+        yield on_database(cluster, name)
+    finally:
+        run_sql(cluster, f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture(scope="session")
 def template(cluster: str) -> Generator[str]:
     """The name of a migrated database that no test connects to."""
@@ -93,19 +105,15 @@ def template(cluster: str) -> Generator[str]:
 @pytest.fixture
 def database_url(cluster: str, template: str) -> Generator[str]:
     """A fresh migrated database."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    run_sql(cluster, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield on_database(cluster, name)
-    run_sql(cluster, f"DROP DATABASE {name} WITH (FORCE)")
+    with cloned_database(cluster, template) as url:
+        yield url
 
 
 @pytest.fixture
 def empty_database_url(cluster: str) -> Generator[str]:
     """A fresh database without our schema."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    run_sql(cluster, f"CREATE DATABASE {name}")
-    yield on_database(cluster, name)
-    run_sql(cluster, f"DROP DATABASE {name} WITH (FORCE)")
+    with cloned_database(cluster, "template1") as url:
+        yield url
 
 
 @pytest.fixture
@@ -129,10 +137,8 @@ def history(store: Recollect) -> History:
 def shared_url(cluster: str, template: str) -> Generator[str]:
     """One migrated database for all tests or examples of a module, as a superuser: who could bypass
     everything."""
-    name = f"shared_{uuid.uuid4().hex[:12]}"
-    run_sql(cluster, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield on_database(cluster, name)
-    run_sql(cluster, f"DROP DATABASE {name} WITH (FORCE)")
+    with cloned_database(cluster, template) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

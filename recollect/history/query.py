@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from recollect.db.search import Clauses
 from recollect.models.errors import InvalidArgument
 from recollect.models.parts import readable
 from recollect.models.terms import fold, is_common, language_of, words
@@ -57,6 +58,11 @@ class Query:
             self.kinds.append(kind)
             self.words.append(words)
             self.patterns.append(pattern)
+
+    @property
+    def clauses(self) -> Clauses:
+        """What of it the index is asked."""
+        return Clauses(self.kinds, self.words, self.patterns, self.language, self.asked, self.mark)
 
     @property
     def mark(self) -> str:

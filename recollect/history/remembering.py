@@ -9,12 +9,11 @@ from recollect.history import recall
 from recollect.history.formats import Format
 from recollect.history.query import MAX_QUERY_CHARS, Query, parse
 from recollect.history.scope import Scope
+from recollect.history.snippet import EXCERPT_CHARS
 from recollect.history.tokens import SAFETY
 from recollect.history.window import FAMILIES, Plan, build_window, plan
 from recollect.models.errors import InvalidArgument
 from recollect.models.message import ContextWindow
-
-EXCERPT_CHARS = 2_000
 
 
 class Remembering(Scope):
@@ -39,7 +38,7 @@ class Remembering(Scope):
         rows = await search.search(
             self._db,
             self._user,
-            search.Clauses(asked.kinds, asked.words, asked.patterns, asked.language, asked.asked, asked.mark),
+            asked.clauses,
             search.ANYWHERE,
             limit=recall.MAX_HITS,
             after=None,

@@ -11,14 +11,13 @@ from recollect.history import cursor as cursors
 from recollect.history.incoming import check_int, check_moment, check_text
 from recollect.history.query import parse
 from recollect.history.scope import MAX_ID_CHARS, Scope
-from recollect.history.snippet import SNIPPET_CHARS, snippet
+from recollect.history.snippet import EXCERPT_CHARS, SNIPPET_CHARS, snippet
 from recollect.models.errors import InvalidArgument
 from recollect.models.message import ROLES, Role
 from recollect.models.search import SearchHit, SearchPage
 
 MAX_HITS = 50
 MAX_NEIGHBOURS = 3
-EXCERPT_CHARS = 2_000
 
 COMMON = "holds only words that are everywhere, such as 'the' and 'what'; add a name or a rarer word"
 
@@ -39,7 +38,8 @@ class SearchVerbs(Scope):
         context: int = 0,
         exclude: str | None = None,
     ) -> SearchPage:
-        """Messages that answer a query, best first, in one round trip. The trash is not searched.
+        """Messages that answer a query, best first, in one round trip, and three more with `context`.
+        The trash is not searched.
 
         query:            words and questions in any language: any of the words, the rarer the better,
                           in whatever form. "in quotes": exactly this. -word: not this. wor*: a
@@ -69,9 +69,7 @@ class SearchVerbs(Scope):
         found = await search.search(
             self._db,
             self._user,
-            search.Clauses(
-                parsed.kinds, parsed.words, parsed.patterns, parsed.language, parsed.asked, parsed.mark
-            ),
+            parsed.clauses,
             where,
             limit=limit + 1,
             after=None if cursor is None else cursors.decode_ranked(filters, cursor),

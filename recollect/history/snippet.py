@@ -8,6 +8,8 @@ from recollect.history.query import Query
 from recollect.models.terms import fold
 
 SNIPPET_CHARS = 300
+EXCERPT_CHARS = 2_000
+"""As much of a text is fetched around what was found, to take a snippet out of."""
 _WORD = re.compile(r"[^\W_]+")
 
 

@@ -7,7 +7,6 @@ import contextlib
 import math
 import secrets
 import socket
-import uuid
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from itertools import count
@@ -26,8 +25,6 @@ from recollect.identity.caller import ERASE, READ, WRITE, Caller
 from recollect.mcp_server.feed import Feed
 from recollect.mcp_server.listening import Listening
 from recollect.models.errors import Unauthenticated
-from recollect.settings import Settings
-from tests.conftest import on_database, run_sql
 
 ALL = (READ, WRITE, ERASE)
 _numbers = count(1)
@@ -113,21 +110,6 @@ async def api_over(store: Recollect, tokens: Tokens) -> AsyncGenerator[ASGIApp]:
         looking.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await looking
-
-
-@pytest.fixture(scope="module")
-def shared_url(cluster: str, template: str) -> Generator[str]:
-    """A migrated database for all tests of a module; each test has a user of its own in it."""
-    name = f"shared_{uuid.uuid4().hex[:12]}"
-    run_sql(cluster, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield on_database(cluster, name)
-    run_sql(cluster, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-@pytest.fixture(scope="module")
-async def shared_store(shared_url: str) -> AsyncGenerator[Recollect]:
-    async with Recollect.open(Settings.model_validate({"database_url": shared_url})) as store:
-        yield store
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 from recollect.db.sql import load
 from recollect.db.target import parse_url
 from recollect.models.message import NewMessage
-from tests.conftest import on_database, run_sql
+from tests.conftest import cloned_database, run_sql
 from tests.history.meter import Meter, Read, metered
 
 PAGE = 8_192
@@ -54,15 +54,12 @@ FILL = (
 
 @pytest.fixture(scope="module", params=["with statistics", "without statistics"])
 def filled_url(request: pytest.FixtureRequest, cluster: str, template: str) -> Generator[str]:
-    name = f"branches_{uuid.uuid4().hex[:12]}"
-    run_sql(cluster, f"CREATE DATABASE {name} TEMPLATE {template}")
-    url = on_database(cluster, name)
-    run_sql(url, *FILL)
-    # Which pages are visible to all, so that an index alone answers, is up to a vacuum in any case.
-    options = "ANALYZE" if request.param == "with statistics" else "ANALYZE false"
-    run_sql(url, f"VACUUM ({options}) recollect.conversation, recollect.message")
-    yield url
-    run_sql(cluster, f"DROP DATABASE {name} WITH (FORCE)")
+    with cloned_database(cluster, template) as url:
+        run_sql(url, *FILL)
+        # Which pages are visible to all, so that an index alone answers, is up to a vacuum in any case.
+        options = "ANALYZE" if request.param == "with statistics" else "ANALYZE false"
+        run_sql(url, f"VACUUM ({options}) recollect.conversation, recollect.message")
+        yield url
 
 
 @pytest.fixture

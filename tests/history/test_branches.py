@@ -20,34 +20,12 @@ from recollect.models.errors import (
     RecollectError,
 )
 from recollect.models.message import Appended, NewMessage
-
-
-def user(text: str) -> NewMessage:
-    return NewMessage("user", text)
-
-
-def assistant(text: str) -> NewMessage:
-    return NewMessage("assistant", text)
+from tests.history.branching import assistant, branches, context, four_messages, user
 
 
 @pytest.fixture
 async def c(history: History) -> str:
-    """Four messages: 1 user, 2 assistant, 3 user, 4 assistant."""
-    id = (await history.create()).id
-    await history.append(id, [user("q1"), assistant("a1"), user("q2"), assistant("a2")])
-    return id
-
-
-async def context(history: History, c: str, **arguments: Any) -> list[str]:
-    window = await history.context(c, format="openai", **arguments)
-    return [str(each["content"]) for each in window.messages]
-
-
-async def branches(history: History, c: str, **arguments: Any) -> list[tuple[int, int, int, bool]]:
-    return [
-        (each.seq, each.parent_seq, each.head_seq, each.current)
-        for each in await history.branches(c, **arguments)
-    ]
+    return await four_messages(history)
 
 
 async def test_another_answer_hangs_beside_the_first_and_the_head_moves_to_it(

@@ -13,7 +13,7 @@ from recollect.history.store import Recollect
 from recollect.models.errors import HeadMoved
 from recollect.models.message import NewMessage
 from recollect.settings import Settings
-from tests.conftest import on_database, run_sql
+from tests.conftest import cloned_database, run_sql
 from tests.history.meter import Meter, Read, metered
 from tests.tcp_proxy import tcp_proxy
 
@@ -113,14 +113,11 @@ FILL = (
 @pytest.fixture(scope="module", params=["with statistics", "without statistics"])
 def filled_url(request: pytest.FixtureRequest, cluster: str, template: str) -> Generator[str]:
     """A database with much of everything. Right after a lot was written, statistics are missing."""
-    name = f"filled_{uuid.uuid4().hex[:12]}"
-    run_sql(cluster, f"CREATE DATABASE {name} TEMPLATE {template}")
-    url = on_database(cluster, name)
-    run_sql(url, *FILL)
-    if request.param == "with statistics":
-        run_sql(url, "VACUUM (ANALYZE) recollect.conversation, recollect.message")
-    yield url
-    run_sql(cluster, f"DROP DATABASE {name} WITH (FORCE)")
+    with cloned_database(cluster, template) as url:
+        run_sql(url, *FILL)
+        if request.param == "with statistics":
+            run_sql(url, "VACUUM (ANALYZE) recollect.conversation, recollect.message")
+        yield url
 
 
 @pytest.fixture

@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from recollect.history.formats import FORMATS, Format
 from recollect.history.history import History
 from recollect.models.errors import InvalidArgument, NotFound
 from recollect.models.message import Appended, NewMessage
-
-
-def user(text: str) -> NewMessage:
-    return NewMessage("user", text)
-
-
-def assistant(text: str) -> NewMessage:
-    return NewMessage("assistant", text)
+from tests.history.branching import assistant, branches, context, four_messages, user
 
 
 @pytest.fixture
 async def c(history: History) -> str:
-    """Four messages: 1 user, 2 assistant, 3 user, 4 assistant."""
-    id = (await history.create()).id
-    await history.append(id, [user("q1"), assistant("a1"), user("q2"), assistant("a2")])
-    return id
-
-
-async def context(history: History, c: str, **arguments: Any) -> list[str]:
-    window = await history.context(c, format="openai", **arguments)
-    return [str(each["content"]) for each in window.messages]
-
-
-async def branches(history: History, c: str, **arguments: Any) -> list[tuple[int, int, int, bool]]:
-    return [
-        (each.seq, each.parent_seq, each.head_seq, each.current)
-        for each in await history.branches(c, **arguments)
-    ]
+    return await four_messages(history)
 
 
 async def test_the_head_is_switched_and_the_next_append_goes_on_there(history: History, c: str) -> None:

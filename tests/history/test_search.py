@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import uuid
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from recollect.history.store import Recollect
 from recollect.models.message import NewMessage
 from recollect.models.search import SearchPage
 from recollect.settings import Settings
-from tests.conftest import on_database, run_sql
 
 _CASES = json.loads((Path(__file__).parent / "searched.json").read_text(encoding="utf-8"))
 
@@ -28,17 +26,9 @@ NOT_FOUND: list[str] = _CASES["not_found"]
 
 
 @pytest.fixture(scope="module")
-def searched_url(cluster: str, template: str) -> Generator[str]:
-    name = f"searched_{uuid.uuid4().hex[:12]}"
-    run_sql(cluster, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield on_database(cluster, name)
-    run_sql(cluster, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-@pytest.fixture(scope="module")
-async def said(searched_url: str) -> AsyncGenerator[History]:
+async def said(shared_url: str) -> AsyncGenerator[History]:
     """Alice's history with a conversation for each message above; bob's has the same and more."""
-    async with Recollect.open(Settings.model_validate({"database_url": searched_url})) as store:
+    async with Recollect.open(Settings.model_validate({"database_url": shared_url})) as store:
         for user in ("alice", "bob"):
             history = store.for_user(user)
             for id, text in SAID.items():

@@ -13,7 +13,7 @@ from recollect.db.target import parse_url
 from recollect.history.history import History
 from recollect.models.message import NewMessage
 from recollect.settings import Settings
-from tests.conftest import on_database, run_sql
+from tests.conftest import cloned_database, run_sql
 
 OTHERS = 4_000
 
@@ -42,14 +42,11 @@ LOOK = """SELECT
 
 @pytest.fixture(scope="module", params=["with statistics", "without statistics"])
 def filled_url(request: pytest.FixtureRequest, cluster: str, template: str) -> Generator[str]:
-    name = f"searched_{uuid.uuid4().hex[:12]}"
-    run_sql(cluster, f"CREATE DATABASE {name} TEMPLATE {template}")
-    url = on_database(cluster, name)
-    run_sql(url, *FILL)
-    if request.param == "with statistics":
-        run_sql(url, "VACUUM (ANALYZE) recollect.conversation, recollect.message")
-    yield url
-    run_sql(cluster, f"DROP DATABASE {name} WITH (FORCE)")
+    with cloned_database(cluster, template) as url:
+        run_sql(url, *FILL)
+        if request.param == "with statistics":
+            run_sql(url, "VACUUM (ANALYZE) recollect.conversation, recollect.message")
+        yield url
 
 
 @pytest.fixture(params=["generic", "custom"])

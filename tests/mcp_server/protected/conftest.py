@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import on_database, run_sql
 from tests.identity.provider import Provider, serving
 from tests.mcp_server.http_process import HttpProcess
 
@@ -32,14 +31,6 @@ def settings_for(provider: Provider, **more: Any) -> dict[str, str]:
     """The settings of a server that takes this provider's tokens."""
     issuers = [{"issuer": provider.url, "jwks_url": provider.jwks_url}]
     return {"RECOLLECT_ISSUERS": json.dumps(issuers), "RECOLLECT_PUBLIC_URL": PUBLIC} | more
-
-
-@pytest.fixture(scope="module")
-def shared_url(cluster: str, template: str) -> Generator[str]:
-    name = f"shared_{uuid.uuid4().hex[:12]}"
-    run_sql(cluster, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield on_database(cluster, name)
-    run_sql(cluster, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="module")
