@@ -8,20 +8,12 @@ from fastapi import Query, Request
 
 from recollect.api import shapes
 from recollect.api.answer import Answer
+from recollect.api.bodies import NewFork, NewHead, NewSummary
 from recollect.api.conversations import ONE
 from recollect.api.operation import Operation
 from recollect.api.parameters import ConversationId, Mine
 from recollect.api.paths import address_of
-from recollect.api.schemas import (
-    MAX_SEQ,
-    Branches,
-    Conversation,
-    NewFork,
-    NewHead,
-    NewSummary,
-    Summaries,
-    Summary,
-)
+from recollect.api.schemas import MAX_SEQ, Branches, Conversation, Summaries, Summary
 from recollect.identity.caller import READ, WRITE
 
 

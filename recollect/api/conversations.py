@@ -8,10 +8,11 @@ from fastapi import Query, Request
 
 from recollect.api import shapes
 from recollect.api.answer import Answer
+from recollect.api.bodies import Changes, NewConversation
 from recollect.api.operation import Operation
 from recollect.api.parameters import Calling, ConversationId, Mine
 from recollect.api.paths import below
-from recollect.api.schemas import Changes, Conversation, Conversations, Erased, NewConversation
+from recollect.api.schemas import Conversation, Conversations, Erased
 from recollect.api.strict_json import Malformed, parse
 from recollect.identity.caller import ERASE, READ, WRITE
 from recollect.models.errors import InvalidArgument

@@ -8,11 +8,12 @@ from fastapi import Path, Query, Request
 
 from recollect.api import shapes
 from recollect.api.answer import Answer
+from recollect.api.bodies import Append
 from recollect.api.conversations import ONE
 from recollect.api.operation import Operation
 from recollect.api.parameters import ConversationId, ExpectedHead, Key, Mine
 from recollect.api.paths import below
-from recollect.api.schemas import MAX_SEQ, Append, Appended, Context, Message, Messages, MessageSlice
+from recollect.api.schemas import MAX_SEQ, Appended, Context, Message, Messages, MessageSlice
 from recollect.history.formats import Format
 from recollect.history.payloads import messages_from
 from recollect.identity.caller import READ, WRITE

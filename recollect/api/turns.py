@@ -5,12 +5,12 @@ from __future__ import annotations
 from fastapi import Request
 
 from recollect.api.answer import Answer
+from recollect.api.bodies import FirstTurn, NewTurn
 from recollect.api.conversations import ALL, ONE
 from recollect.api.messages import REPLAYED
 from recollect.api.operation import Operation
 from recollect.api.parameters import ConversationId, Mine, TurnKey
 from recollect.api.paths import address_of
-from recollect.api.schemas import FirstTurn, NewTurn
 from recollect.api.schemas import Turn as TurnShape
 from recollect.history.payloads import messages_from
 from recollect.identity.caller import WRITE

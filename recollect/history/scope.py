@@ -11,7 +11,9 @@ import asyncpg
 
 from recollect.db.database import Database
 from recollect.db.link import CONSTRAINTS as LINK_CONSTRAINTS
+from recollect.models.batch import Batch
 from recollect.models.errors import Conflict, NotFound, NotReady
+from recollect.models.message import Appended
 from recollect.settings import Settings
 
 MAX_PAGE = 500
@@ -39,6 +41,11 @@ class Scope:
     @property
     def user_id(self) -> str:
         return self._user
+
+    def _landed(self, appended: Appended, batch: Batch) -> Appended:
+        if not appended.replayed:
+            self._wrote(self._user, sum(batch.token_counts))
+        return appended
 
 
 def not_found(id: str) -> NotFound:
