@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 
 from recollect.history.formats import text
@@ -20,14 +21,20 @@ MAX_TOKENS = render.MAX_TOKENS - 2_000
 
 
 def page(page: SearchPage) -> str:
-    """Hits, best first; those that follow each other in one conversation stand in one fence."""
+    """Hits, best first; those that follow each other in one conversation stand in one fence. A message that
+    is next to several hits, or a hit itself, is shown once."""
     if not page.hits:
         return NOTHING
-    blocks = [
-        _fenced(hits[0], "\n".join(map(_hit, hits)))
-        for _, group in groupby(page.hits, key=lambda hit: hit.conversation_id)
-        if (hits := list(group))
-    ]
+    shown = {(hit.conversation_id, hit.seq) for hit in page.hits}
+    blocks: list[str] = []
+    for _, group in groupby(page.hits, key=lambda hit: hit.conversation_id):
+        hits = list(group)
+        lines: list[str] = []
+        for hit in hits:
+            new = [other for other in hit.neighbours if (hit.conversation_id, other.seq) not in shown]
+            shown.update((hit.conversation_id, other.seq) for other in new)
+            lines.append(_hit(hit, new))
+        blocks.append(_fenced(hits[0], "\n".join(lines)))
     steps = (
         "list_messages(conversation_id, around=seq) shows what was said around a hit, read_message all of it."
     )
@@ -40,7 +47,7 @@ def how_many_fit(page: SearchPage) -> int:
     """How many of the hits one answer holds; at least one."""
     tokens = chars = 0
     for count, hit in enumerate(page.hits):
-        block = _fenced(hit, _hit(hit))
+        block = _fenced(hit, _hit(hit, hit.neighbours))
         tokens += estimate(block)
         chars += len(block)
         if count and (tokens > MAX_TOKENS or chars > render.MAX_CHARS - 2_000):
@@ -53,13 +60,13 @@ def _fenced(hit: SearchHit, body: str) -> str:
     return text.fenced(f"id={render.attribute(hit.conversation_id)}{title}", body)
 
 
-def _hit(hit: SearchHit) -> str:
-    """A hit with its marked words in bold, and its neighbours where it has some."""
+def _hit(hit: SearchHit, neighbours: Sequence[Neighbour]) -> str:
+    """A hit with its marked words in bold, among those of its neighbours that are to be shown."""
     shown = text.header(_message(hit, hit.parent_seq))
     if hit.neighbours:
         shown = f"{shown[:-1]} found]"
-    before = [_neighbour(other) for other in hit.neighbours if other.seq < hit.seq]
-    after = [_neighbour(other) for other in hit.neighbours if other.seq > hit.seq]
+    before = [_neighbour(other) for other in neighbours if other.seq < hit.seq]
+    after = [_neighbour(other) for other in neighbours if other.seq > hit.seq]
     return "\n".join([*before, f"{shown}\n{text.quoted(_bold(hit))}", *after])
 
 

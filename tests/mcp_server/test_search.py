@@ -55,6 +55,15 @@ async def test_neighbours_stand_around_the_hit(sea: Client) -> None:
     ]
 
 
+async def test_a_message_next_to_several_hits_or_a_hit_itself_is_shown_once(sea: Client) -> None:
+    text = await search(sea, query="lighthouse pier", context=1, conversation_id="harbour")
+    assert sorted(re.findall(r"^\[#(\d) .*?( found)?\]$", text, re.MULTILINE)) == [
+        ("1", " found"),
+        ("2", " found"),
+        ("3", ""),
+    ]
+
+
 async def test_filters_and_cursor_lead_on(sea: Client) -> None:
     first = await search(sea, query="lighthouse", limit=1)
     cursor = re.search(r'cursor="([^"]+)"', first)
