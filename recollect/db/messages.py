@@ -22,7 +22,6 @@ class AppendOutcome:
     outcome: str
     first_seq: int | None
     last_seq: int | None
-    parent_seq: int | None
     head: int | None
     branched: bool
 
@@ -126,7 +125,7 @@ async def open_turn(
         *limits,
         repeatable=True,
     )
-    outcome, found = _split(rows, 6)
+    outcome, found = _split(rows, 5)
     return _counted(db, AppendOutcome(*outcome), batch), found
 
 
@@ -157,7 +156,7 @@ async def open_conversation(
         *limits,
         repeatable=True,
     )
-    (*outcome, created), found = _split(rows, 7)
+    (*outcome, created), found = _split(rows, 6)
     return _counted(db, AppendOutcome(*outcome), batch), created, found
 
 

@@ -10,8 +10,7 @@
 -- outcome   appended | replayed (the key is known, same content) | key_reused (other content)
 --           | moved (head is not p_expected_head) | no_parent (p_after is not there) | trashed
 --           | missing
--- first_seq, last_seq   the place of the messages, and parent_seq what the first of them hangs
---           under, for appended and replayed
+-- first_seq, last_seq   the place of the messages, for appended and replayed
 -- head      the conversation's head afterwards; for replayed as it was then
 -- branched  the messages hang under p_expected_head while the head stays elsewhere; kept_head of
 --           the first of them remembers where, for a retry
@@ -43,7 +42,6 @@ CREATE FUNCTION recollect.append_v2(
     OUT outcome text,
     OUT first_seq integer,
     OUT last_seq integer,
-    OUT parent_seq integer,
     OUT head integer,
     OUT branched boolean
 )
@@ -58,6 +56,7 @@ DECLARE
     added bigint;
     known record;
     present record;
+    parent integer;
     parent_tokens bigint;
 BEGIN
     PERFORM set_config('recollect.user_id', p_user, true);
@@ -68,7 +67,7 @@ BEGIN
     END IF;
 
     IF p_key IS NOT NULL THEN
-        SELECT m.seq, m.parent_seq, m.kept_head, m.fingerprint INTO known
+        SELECT m.seq, m.kept_head, m.fingerprint INTO known
         FROM recollect.message AS m
         WHERE m.user_id = p_user AND m.conversation_id = p_conversation AND m.key = p_key;
         IF FOUND THEN
@@ -80,7 +79,6 @@ BEGIN
             outcome := 'replayed';
             first_seq := known.seq;
             last_seq := known.seq + n - 1;
-            parent_seq := known.parent_seq;
             branched := known.kept_head IS NOT NULL;
             head := coalesce(known.kept_head, last_seq);
             RETURN;
@@ -107,12 +105,12 @@ BEGIN
 
     IF FOUND THEN
         first_seq := last_seq - n + 1;
-        parent_seq := first_seq - 1;
+        parent := first_seq - 1;
         head := last_seq;
         IF parent_tokens + added = most THEN  -- it says no longer what there was before
             SELECT m.path_tokens INTO parent_tokens
             FROM recollect.message AS m
-            WHERE m.user_id = p_user AND m.conversation_id = p_conversation AND m.seq = append_v2.parent_seq;
+            WHERE m.user_id = p_user AND m.conversation_id = p_conversation AND m.seq = parent;
             parent_tokens := coalesce(parent_tokens, 0);
         END IF;
     ELSE
@@ -136,10 +134,10 @@ BEGIN
         first_seq := present.last_seq + 1;
         last_seq := present.last_seq + n;
         IF p_expected_head IS NULL OR p_expected_head = present.head_seq THEN
-            parent_seq := coalesce(p_after, present.head_seq);
+            parent := coalesce(p_after, present.head_seq);
             head := last_seq;
         ELSIF p_branch AND p_expected_head BETWEEN 0 AND present.last_seq THEN
-            parent_seq := p_expected_head;
+            parent := p_expected_head;
             branched := true;
         ELSE
             outcome := 'moved';
@@ -147,12 +145,12 @@ BEGIN
             last_seq := NULL;
             RETURN;
         END IF;
-        IF parent_seq = present.head_seq THEN
+        IF parent = present.head_seq THEN
             parent_tokens := present.head_tokens;
         ELSE
             SELECT m.path_tokens INTO parent_tokens
             FROM recollect.message AS m
-            WHERE m.user_id = p_user AND m.conversation_id = p_conversation AND m.seq = append_v2.parent_seq;
+            WHERE m.user_id = p_user AND m.conversation_id = p_conversation AND m.seq = parent;
             parent_tokens := coalesce(parent_tokens, 0);
         END IF;
         UPDATE recollect.conversation AS c
@@ -161,7 +159,7 @@ BEGIN
             head_tokens = CASE WHEN branched THEN c.head_tokens ELSE least(parent_tokens + added, most) END,
             message_count = c.message_count + n,
             updated_at = now(),
-            linear = c.linear AND parent_seq = c.last_seq
+            linear = c.linear AND parent = c.last_seq
         WHERE c.user_id = p_user AND c.id = p_conversation;
     END IF;
 
@@ -172,7 +170,7 @@ BEGIN
             metadata, occurred_at, kept_head, key, fingerprint, terms, language
         )
         VALUES (
-            p_user, p_conversation, first_seq, parent_seq, p_roles[1], p_authors[1], p_texts[1],
+            p_user, p_conversation, first_seq, parent, p_roles[1], p_authors[1], p_texts[1],
             p_parts[1]::json, p_token_counts[1], least(parent_tokens + added, most),
             p_metadata[1]::json, p_occurred_at[1], CASE WHEN branched THEN head END, p_key, p_fingerprint,
             p_terms[1], p_languages[1]
@@ -183,7 +181,7 @@ BEGIN
             metadata, occurred_at, kept_head, key, fingerprint, terms, language
         )
         SELECT p_user, p_conversation, first_seq + i - 1,
-               CASE WHEN i = 1 THEN parent_seq ELSE first_seq + i - 2 END,
+               CASE WHEN i = 1 THEN parent ELSE first_seq + i - 2 END,
                p_roles[i], p_authors[i], p_texts[i], p_parts[i]::json, p_token_counts[i],
                least(parent_tokens + sum(p_token_counts[i]) OVER (ORDER BY i), most),
                p_metadata[i]::json, p_occurred_at[i],

@@ -19,7 +19,6 @@ CREATE FUNCTION recollect.open_v1(
     OUT outcome text,
     OUT first_seq integer,
     OUT last_seq integer,
-    OUT parent_seq integer,
     OUT head integer,
     OUT branched boolean,
     OUT created boolean
@@ -36,8 +35,8 @@ BEGIN
     ON CONFLICT (user_id, id) DO NOTHING;
     created := FOUND;
 
-    SELECT a.outcome, a.first_seq, a.last_seq, a.parent_seq, a.head, a.branched
-    INTO outcome, first_seq, last_seq, parent_seq, head, branched
+    SELECT a.outcome, a.first_seq, a.last_seq, a.head, a.branched
+    INTO outcome, first_seq, last_seq, head, branched
     FROM recollect.append_v2(
         p_user, p_conversation, p_roles, p_authors, p_texts, p_parts, p_token_counts, p_metadata,
         p_occurred_at, p_key, p_fingerprint, NULL, false, NULL, p_terms, p_languages
