@@ -10,7 +10,6 @@ import pytest
 
 from tests.mcp_server.http_process import Answer, HttpProcess, request, text, tool_call
 from tests.mcp_server.protected.conftest import Start
-from tests.mcp_server.protected.conftest import shared_url as shared_url
 from tests.mcp_server.protected.conftest import start as start
 from tests.serving.conftest import rest
 

@@ -16,7 +16,6 @@ from recollect.history import cursor as cursors
 from tests.identity.provider import Provider, serving
 from tests.mcp_server.http_process import HttpProcess, bearer, call, request
 from tests.mcp_server.protected.conftest import PUBLIC, settings_for
-from tests.mcp_server.protected.conftest import shared_url as shared_url
 from tests.serving.conftest import rest
 
 NO_FILTERS = (None, False, False, None, None)

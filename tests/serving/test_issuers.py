@@ -16,7 +16,6 @@ import pytest
 from tests.identity.provider import Provider, serving
 from tests.mcp_server.http_process import HttpProcess, bearer, call, request, text
 from tests.mcp_server.protected.conftest import PUBLIC
-from tests.mcp_server.protected.conftest import shared_url as shared_url
 from tests.serving.conftest import rest
 
 CONVERSATIONS = "/me/conversations"

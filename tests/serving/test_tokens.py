@@ -12,7 +12,6 @@ import pytest
 from tests.identity.provider import Provider, serving
 from tests.mcp_server.http_process import HttpProcess, bearer
 from tests.mcp_server.protected.conftest import PUBLIC, settings_for
-from tests.mcp_server.protected.conftest import shared_url as shared_url
 from tests.mcp_server.protected.test_tokens import BAD
 from tests.serving.conftest import rest
 
