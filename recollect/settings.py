@@ -58,6 +58,13 @@ class Settings(BaseSettings):
         SecretStr | None,
         Field(description="Direct connection of the owning role, for migrations. Unset: the database URL."),
     ] = None
+    replica_url: Annotated[
+        SecretStr | None,
+        Field(
+            description="A read replica (hot standby) for searches and lists of conversations, which are then"
+            " as old as it is. Unset: the database URL."
+        ),
+    ] = None
     pooler: Annotated[
         Literal["auto", "none", "transaction"],
         Field(description="Is there a transaction-mode pooler (PgBouncer) in between? `auto` finds out."),

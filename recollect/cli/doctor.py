@@ -12,10 +12,12 @@ from typing import Annotated
 import typer
 
 from recollect.cli.clients import CLIENTS, NAME
-from recollect.db.connect import connect
-from recollect.db.connector import Connector
+from recollect.db.connect import connect, replica_target
+from recollect.db.connector import Connection, Connector
 from recollect.db.embedded import EmbeddedPostgres
 from recollect.db.examine import Check, examine
+from recollect.db.examine_replica import examine_replica, look_at_primary
+from recollect.db.replica import told
 from recollect.db.target import Target, parse_url
 from recollect.history.chaos import Chaos, wreak
 from recollect.models.errors import RecollectError
@@ -155,6 +157,7 @@ async def _database(target: Target, settings: Settings) -> list[Check]:
     try:
         pooler = "a transaction-mode pooler in between" if connector.transaction else "no pooler that matters"
         found = await examine(connection)
+        found += await _replica(connection, settings)
     finally:
         await connection.close()
     if settings.database_url is None and any(
@@ -166,3 +169,24 @@ async def _database(target: Target, settings: Settings) -> list[Check]:
             for check in found
         ]
     return [Check("database", "ok", f"{target.display()}, {pooler}"), *found]
+
+
+async def _replica(primary: Connection, settings: Settings) -> list[Check]:
+    """The check of the replica, where one is configured."""
+    target = replica_target(settings)
+    if target is None:
+        return []
+    compared = await look_at_primary(primary)
+    try:
+        connection = await Connector(
+            target,
+            connect_timeout=settings.connect_timeout,
+            statement_timeout=settings.statement_timeout,
+            before_connect=None,
+        ).open()
+    except RecollectError as error:
+        return [Check("replica", "warning", f"{target.display()}, not used: {told(error)}")]
+    try:
+        return [await examine_replica(connection, compared)]
+    finally:
+        await connection.close()

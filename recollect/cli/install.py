@@ -25,7 +25,7 @@ from recollect.cli.terminal import harmless, styled
 from recollect.models.errors import NotReady
 from recollect.settings import Settings
 
-SECRET = ("RECOLLECT_DATABASE_URL", "RECOLLECT_MIGRATION_URL", "DATABASE_URL")
+SECRET = ("RECOLLECT_DATABASE_URL", "RECOLLECT_MIGRATION_URL", "RECOLLECT_REPLICA_URL", "DATABASE_URL")
 
 _TABLE = re.compile(r"^\s*\[", re.MULTILINE)
 _OURS = re.compile(

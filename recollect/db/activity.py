@@ -13,11 +13,13 @@ class Counts:
     appends:   by outcome: appended, replayed, moved (the head was another one), key_reused, …
     messages:  how many were stored by them.
     retries:   statements that were sent again because the connection had broken.
+    replica:   reads that a replica answered, and those that it failed, so that the primary did.
     """
 
     appends: Counter[str] = field(default_factory=Counter[str])
     messages: int = 0
     retries: int = 0
+    replica: Counter[str] = field(default_factory=Counter[str])
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from anyio import to_thread
 from recollect.db.database import Database
 from recollect.db.embedded import EmbeddedPostgres
 from recollect.db.inspect import check_ready
+from recollect.db.replica import CONNECT_SECONDS, WAIT_SECONDS, Replica
 from recollect.db.target import Target, parse_url
-from recollect.models.errors import NotReady
+from recollect.models.errors import InvalidArgument, NotReady
 from recollect.settings import Settings
 
 
@@ -22,11 +23,13 @@ async def connect(settings: Settings) -> AsyncGenerator[Database]:
     Raises: NotReady (migrations, roles, configuration), Unavailable, InvalidArgument.
     """
     if settings.database_url is None:
+        if settings.replica_url is not None:
+            raise InvalidArgument("replica_url", "needs database_url beside it: that of the primary")
         async with _embedded(settings) as db:
             yield db
         return
     target = parse_url(settings.database_url.get_secret_value(), settings.pooler)
-    db = await _open(settings, target)
+    db = await _open(settings, target, replica=await _replica(settings))
     try:
         await _check(db)
         yield db
@@ -57,8 +60,36 @@ async def _embedded(settings: Settings) -> AsyncGenerator[Database]:
         server.release()
 
 
+def replica_target(settings: Settings) -> Target | None:
+    """Where RECOLLECT_REPLICA_URL points to. Raises: InvalidArgument."""
+    if settings.replica_url is None:
+        return None
+    try:
+        return parse_url(settings.replica_url.get_secret_value(), settings.pooler)
+    except InvalidArgument as error:
+        raise InvalidArgument("replica_url", error.problem) from error
+
+
+async def _replica(settings: Settings) -> Replica[Database] | None:
+    target = replica_target(settings)
+    if target is None:
+        return None
+    database = await Database.open(
+        target,
+        pool_size=settings.pool_size,
+        connect_timeout=min(settings.connect_timeout, CONNECT_SECONDS),
+        statement_timeout=settings.statement_timeout,
+        max_idle=settings.connection_max_idle,
+        wait=WAIT_SECONDS,
+    )
+    return Replica(database, _check)
+
+
 async def _open(
-    settings: Settings, target: Target, before_connect: Callable[[], Awaitable[Target]] | None = None
+    settings: Settings,
+    target: Target,
+    before_connect: Callable[[], Awaitable[Target]] | None = None,
+    replica: Replica[Database] | None = None,
 ) -> Database:
     return await Database.open(
         target,
@@ -67,6 +98,7 @@ async def _open(
         statement_timeout=settings.statement_timeout,
         max_idle=settings.connection_max_idle,
         before_connect=before_connect,
+        replica=replica,
     )
 
 

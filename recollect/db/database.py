@@ -6,6 +6,7 @@ so there is one place where the user is set.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Self, TypeVar
@@ -17,8 +18,9 @@ from recollect.db.activity import Counts, PoolUse
 from recollect.db.connector import Connection, Connector
 from recollect.db.failures import DRIVER_ERRORS
 from recollect.db.pool import Pool
+from recollect.db.replica import Replica
 from recollect.db.target import Target
-from recollect.models.errors import InvalidArgument
+from recollect.models.errors import InvalidArgument, NotReady, Unavailable
 from recollect.models.parts import check_storable
 
 MAX_USER_ID_CHARS = 255
@@ -73,6 +75,7 @@ class WriteTx(ReadTx):
 
 
 Tx = TypeVar("Tx", ReadTx, WriteTx)
+T = TypeVar("T")
 
 
 class Database:
@@ -82,8 +85,9 @@ class Database:
     Broken constraints come through as asyncpg's errors, for the verb to tell by their name.
     """
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, replica: Replica[Database] | None = None) -> None:
         self._pool = pool
+        self._replica = replica
         self.counts = Counts()
 
     @classmethod
@@ -95,16 +99,20 @@ class Database:
         connect_timeout: float,
         statement_timeout: float,
         max_idle: float,
+        wait: float | None = None,
         before_connect: Callable[[], Awaitable[Target]] | None = None,
+        replica: Replica[Database] | None = None,
     ) -> Self:
         """A database without connections: the first use opens one.
 
         pool_size:          most connections at once.
         connect_timeout:    seconds to keep trying to connect, while a database wakes up.
-        statement_timeout:  seconds one statement may take, and that one waits for a connection.
+        statement_timeout:  seconds one statement may take.
         max_idle:           seconds after which an unused connection is closed.
+        wait:               seconds that one waits for a connection; default: as long as a statement may take.
         before_connect:     called before the next attempt after a connection failed, once for
                             all that wait: revives the server and says where it is now.
+        replica:            what answers `anywhere` while it can; closed with this.
         """
         connector = Connector(
             target,
@@ -112,11 +120,13 @@ class Database:
             statement_timeout=statement_timeout,
             before_connect=before_connect,
         )
-        return cls(Pool(connector, size=pool_size, max_idle=max_idle, wait=statement_timeout))
+        patience = statement_timeout if wait is None else wait
+        return cls(Pool(connector, size=pool_size, max_idle=max_idle, wait=patience), replica)
 
     async def close(self, timeout: float = 5) -> None:
         """Let what is under way finish, at most `timeout` seconds, and close all connections."""
-        await self._pool.close(timeout)
+        others = () if self._replica is None else (self._replica.close(timeout),)
+        await asyncio.gather(self._pool.close(timeout), *others)
 
     def pool_use(self) -> PoolUse:
         """How many connections there are, and who waits for one."""
@@ -161,6 +171,24 @@ class Database:
             again = False
             self.counts.retries += 1
             connection = await pool.take_fresh()
+
+    async def anywhere(self, work: Callable[[Database], Awaitable[T]]) -> T:
+        """A read that may be a little old: on the replica where there is one that answers, else here.
+
+        work:  reads from the database that it is given, and may be called once more with another.
+        """
+        replica = self._replica
+        if replica is not None and replica.usable():
+            try:
+                answer = await work(replica.database)
+            except (Unavailable, NotReady, *DRIVER_ERRORS) as error:
+                if not replica.forgives(error):
+                    raise
+                self.counts.replica["failed"] += 1
+            else:
+                self.counts.replica["answered"] += 1
+                return answer
+        return await work(self)
 
     def read(self, user_id: str) -> AbstractAsyncContextManager[ReadTx]:
         """A READ ONLY transaction of one user, opened with one message.

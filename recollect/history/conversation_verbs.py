@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from recollect.db import access_tokens, conversations
+from recollect.db.database import Database
 from recollect.history import cursor as cursors
 from recollect.history.incoming import (
     check_instructions,
@@ -87,6 +90,7 @@ class ConversationVerbs(Scope):
         trash: bool = False,
         title: str | None = None,
         metadata: dict[str, Any] | None = None,
+        fresh: bool = False,
     ) -> ConversationPage:
         """Conversations, most recently active first.
 
@@ -96,6 +100,7 @@ class ConversationVerbs(Scope):
         trash:     those in the trash instead of the others.
         title:     only titles that contain this, whatever the case.
         metadata:  only those whose metadata contain this object.
+        fresh:     as they are now; else, where there is a replica, as it knows them.
 
         Raises: InvalidArgument.
         """
@@ -104,9 +109,16 @@ class ConversationVerbs(Scope):
             check_text("title", title, self._settings.max_title_chars)
         wanted = None if metadata is None else self._conversation_metadata(metadata)
         shown = conversations.Filter(pinned, archived, trash, title, wanted)
-        filters = (pinned, archived, trash, title, wanted)
+        if fresh:
+            return await self._page(self._db, shown, cursor, limit)
+        return await self._db.anywhere(partial(self._page, shown=shown, cursor=cursor, limit=limit))
+
+    async def _page(
+        self, db: Database, shown: conversations.Filter, cursor: str | None, limit: int
+    ) -> ConversationPage:
+        filters = astuple(shown)
         before = None if cursor is None else cursors.decode(filters, cursor)
-        async with self._db.read(self._user) as tx:
+        async with db.read(self._user) as tx:
             found = await conversations.page(tx, self._user, shown, before, limit + 1)
         more = len(found) > limit
         last = found[limit - 1] if more else None
@@ -191,9 +203,11 @@ class ConversationVerbs(Scope):
             raise InvalidArgument("before", "must be a time with a time zone")
         found: list[Conversation] = []
         for trash in (True,) if trash_only else (True, False):
+            shown = conversations.Filter(None, None, trash, None, None)
             cursor: str | None = None
             while True:
-                page = await self.list(limit=MAX_PAGE, cursor=cursor, archived=None, trash=trash)
+                # Not from a replica: what is named here gets removed.
+                page = await self._page(self._db, shown, cursor, MAX_PAGE)
                 found += [one for one in page.conversations if _is_stale(one, before, trash_only)]
                 cursor = page.next_cursor
                 if cursor is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import astuple
 from datetime import datetime
+from functools import partial
 from typing import get_args
 
 from recollect.db import search
@@ -39,7 +40,7 @@ class SearchVerbs(Scope):
         exclude: str | None = None,
     ) -> SearchPage:
         """Messages that answer a query, best first, in one round trip, and three more with `context`.
-        The trash is not searched.
+        The trash is not searched. Where there is a replica, as it is there.
 
         query:            words and questions in any language: any of the words, the rarer the better,
                           in whatever form. "in quotes": exactly this. -word: not this. wor*: a
@@ -66,15 +67,16 @@ class SearchVerbs(Scope):
         check_int("context", context, 0, MAX_NEIGHBOURS)
         where = search.Where(conversation_id, exclude, role, since, until)
         filters = (query, *(None if part is None else str(part) for part in astuple(where)))
-        found = await search.search(
-            self._db,
-            self._user,
-            parsed.clauses,
-            where,
+        ask = partial(
+            search.search,
+            user_id=self._user,
+            clauses=parsed.clauses,
+            where=where,
             limit=limit + 1,
             after=None if cursor is None else cursors.decode_ranked(filters, cursor),
             chars=EXCERPT_CHARS,
         )
+        found = await self._db.anywhere(ask)
         if found is None:
             raise InvalidArgument("query", COMMON)
         hits: list[SearchHit] = []
@@ -92,9 +94,11 @@ class SearchVerbs(Scope):
                 )
             )  # fmt: skip
         if context and hits:
-            around = await search.around(
-                self._db, self._user, [(hit.conversation_id, hit.seq) for hit in hits], context, SNIPPET_CHARS
+            places = [(hit.conversation_id, hit.seq) for hit in hits]
+            look = partial(
+                search.around, user_id=self._user, places=places, distance=context, chars=SNIPPET_CHARS
             )
+            around = await self._db.anywhere(look)
             for hit in hits:
                 hit.neighbours = around[hit.conversation_id, hit.seq]
         last = hits[-1] if len(found) > limit else None

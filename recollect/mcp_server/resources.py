@@ -58,7 +58,8 @@ def add_resources(server: RecollectServer, reach: Reach) -> None:
     )
     async def conversations() -> str:
         try:
-            return render.conversations(await (await reach()).list(limit=PAGE))
+            # Fresh: whoever subscribed was just told of a change, and is not told again.
+            return render.conversations(await (await reach()).list(limit=PAGE, fresh=True))
         except RecollectError as error:
             raise explain_resource(error) from error
 
@@ -106,7 +107,7 @@ def add_resources(server: RecollectServer, reach: Reach) -> None:
 
     async def list_page(cursor: str | None) -> ListResourcesResult:
         try:
-            page = await (await reach()).list(limit=PAGE, cursor=cursor)
+            page = await (await reach()).list(limit=PAGE, cursor=cursor, fresh=True)
         except (NotReady, Unavailable) as error:
             # Clients list resources when they connect: a database that is away must not fail that.
             logger.warning("conversations cannot be listed as resources: %s", error)

@@ -114,6 +114,12 @@ class _OfStore(Collector):
         yield CounterMetricFamily(
             "recollect_retries", "Statements sent again on a new connection", value=counts.retries
         )
+        reads = CounterMetricFamily(
+            "recollect_replica_reads", "Reads sent to the replica, by how it went", labels=["outcome"]
+        )
+        for outcome, number in counts.replica.items():
+            reads.add_metric([outcome], number)
+        yield reads
         connections = GaugeMetricFamily(
             "recollect_pool_connections", "Connections to the database", labels=["state"]
         )
