@@ -23,6 +23,9 @@ from recollect.db.target import parse_url
 from recollect.history.history import History
 from recollect.history.store import Recollect
 from recollect.settings import Settings
+from tests.citus import distributed_database, nodes
+
+EMPTY = "template1"
 
 
 @pytest.fixture(scope="session")
@@ -85,6 +88,10 @@ def run_sql(url: str, *statements: str) -> None:
 def cloned_database(cluster: str, template: str) -> Generator[str]:
     """The URL of a database made from a template, gone afterwards."""
     name = f"test_{uuid.uuid4().hex[:12]}"
+    if nodes(cluster):
+        with distributed_database(cluster, name, migrated=template != EMPTY) as url:
+            yield url
+        return
     run_sql(cluster, f"CREATE DATABASE {name} TEMPLATE {template}")
     try:
         yield on_database(cluster, name)
@@ -96,6 +103,9 @@ def cloned_database(cluster: str, template: str) -> Generator[str]:
 def template(cluster: str) -> Generator[str]:
     """The name of a migrated database that no test connects to."""
     name = f"template_{uuid.uuid4().hex[:12]}"
+    if nodes(cluster):  # where none can be cloned
+        yield name
+        return
     run_sql(cluster, f"CREATE DATABASE {name}")
     migrate(parse_url(on_database(cluster, name)))
     yield name
@@ -112,7 +122,7 @@ def database_url(cluster: str, template: str) -> Generator[str]:
 @pytest.fixture
 def empty_database_url(cluster: str) -> Generator[str]:
     """A fresh database without our schema."""
-    with cloned_database(cluster, "template1") as url:
+    with cloned_database(cluster, EMPTY) as url:
         yield url
 
 

@@ -71,6 +71,8 @@ def command(
             "from": done.before,
             "to": done.after,
         }
+        if done.distributed:
+            report["distributed"] = "by user"
         if link or unlink:
             report["users"] = asyncio.run(_link(target, link, settings.connect_timeout))
     grant = _grant(settings, done)
@@ -80,6 +82,8 @@ def command(
     print(f"database  {report['database']}")
     print(f"role      {done.role}")
     print(f"schema    {_what(done)}")
+    if done.distributed:
+        print("tables    distributed by user, with Citus")
     if "users" in report:
         print(f"users     {report['users']}")
     if grant:

@@ -104,7 +104,7 @@ async def _open(
 
 async def _check(db: Database) -> None:
     async with db.system() as connection:
-        await check_ready(connection)
+        db.distributed = await check_ready(connection)
 
 
 def _migrate(target: Target) -> None:

@@ -8,7 +8,7 @@ import secrets
 import select
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -74,6 +74,15 @@ class Connection(BareConnection):
         statement = await self._statement(query)
         await statement.fetch(*args)
         return statement.get_statusmsg() or ""
+
+    async def run_each(self, query: str, many: Sequence[tuple[object, ...]]) -> list[asyncpg.Record]:
+        """All rows of one statement for each of several arguments, sent without waiting in between."""
+        if not self.unnamed:
+            return await self.fetchmany(query, many)
+        rows: list[asyncpg.Record] = []
+        for args in many:
+            rows += await self.run(query, args)
+        return rows
 
     async def _statement(self, query: str) -> PreparedStatement[asyncpg.Record]:
         """An unnamed statement. asyncpg learns its types once; then it sends text, arguments and

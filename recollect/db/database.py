@@ -7,7 +7,7 @@ so there is one place where the user is set.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Self, TypeVar
 
@@ -62,6 +62,17 @@ class WriteTx(ReadTx):
 
     __slots__ = ()
 
+    async def fetch_each(self, query: str, many: Sequence[tuple[object, ...]]) -> list[asyncpg.Record]:
+        """All rows of one statement, run for each of several arguments in their order."""
+        connection = self._connection
+        try:
+            return await connection.run_each(query, many)
+        except DRIVER_ERRORS as error:
+            problem = failures.explain(error, closed=connection.is_closed(), undone=True)
+            if problem is None:
+                raise
+            raise problem from error
+
     async def execute(self, query: str, *args: object) -> str:
         """Run one statement; its command tag, such as `UPDATE 3`."""
         connection = self._connection
@@ -81,6 +92,8 @@ T = TypeVar("T")
 class Database:
     """Connections to one target, shared by all tasks of one event loop.
 
+    distributed:  it is a Citus coordinator; whoever looks at the database when it is opened says so.
+
     Raises everywhere: Unavailable (and OutcomeUnknown), NotReady, see `recollect.db.failures`.
     Broken constraints come through as asyncpg's errors, for the verb to tell by their name.
     """
@@ -88,6 +101,7 @@ class Database:
     def __init__(self, pool: Pool, replica: Replica[Database] | None = None) -> None:
         self._pool = pool
         self._replica = replica
+        self.distributed = False
         self.counts = Counts()
 
     @classmethod

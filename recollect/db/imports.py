@@ -88,7 +88,7 @@ async def insert_conversations(tx: WriteTx, user_id: str, rows: Sequence[Convers
     if not rows:
         return set()
     ordered = sorted(rows, key=lambda row: row.id.encode())
-    inserted = await tx.fetch(_CONVERSATIONS, user_id, *map(list, zip(*ordered, strict=True)))
+    inserted = await tx.fetch_each(_CONVERSATIONS, [(user_id, *row) for row in ordered])
     return {row["id"] for row in inserted}
 
 
@@ -180,9 +180,11 @@ async def insert_summaries(tx: WriteTx, user_id: str, id: str, summaries: Sequen
         await tx.execute(
             """INSERT INTO recollect.summary
                 (user_id, conversation_id, upto_seq, token_count, content, created_at)
-            SELECT $1, $2, n.upto_seq, n.token_count, n.content, n.created_at
-            FROM unnest($3::integer[], $4::integer[], $5::text[], $6::timestamptz[])
+            SELECT c.user_id, c.id, n.upto_seq, n.token_count, n.content, n.created_at
+            FROM recollect.conversation AS c
+            CROSS JOIN unnest($3::integer[], $4::integer[], $5::text[], $6::timestamptz[])
                 AS n (upto_seq, token_count, content, created_at)
+            WHERE c.user_id = $1 AND c.id = $2
             ON CONFLICT (user_id, conversation_id, upto_seq) DO NOTHING""",
             user_id,
             id,

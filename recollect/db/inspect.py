@@ -25,8 +25,9 @@ class Queries(Protocol):
     async def fetchrow(self, query: str, *args: Any) -> asyncpg.Record | None: ...
 
 
-async def check_ready(connection: Queries) -> None:
-    """Refuse a database that would fail or, worse, would not keep users apart. One round trip.
+async def check_ready(connection: Queries) -> bool:
+    """Refuse a database that would fail or, worse, would not keep users apart; else whether it is a
+    Citus coordinator. One round trip.
 
     A schema that a newer version migrated is accepted, with a warning in the log, as long as it
     has the functions that this version calls.
@@ -52,6 +53,7 @@ async def check_ready(connection: Queries) -> None:
             row["revision"],
             HEAD,
         )
+    return row["distributed"]
 
 
 def _problem(row: asyncpg.Record) -> str | None:

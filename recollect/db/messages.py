@@ -111,7 +111,13 @@ async def open_turn(
     db: Database, user_id: str, conversation_id: str, batch: Batch, *, key: str, limits: Limits
 ) -> tuple[AppendOutcome, Window | None]:
     """Append, and read what may fit into a context that ends with what was appended: functions that
-    write let those that are called after them see it, so one statement does both."""
+    write let those that are called after them see it, so one statement does both. Citus hands a
+    statement to the user's node only if it calls one function: there it is one after the other."""
+    if db.distributed:
+        done = await append(db, user_id, conversation_id, batch, key=key)
+        return done, await window(
+            db, user_id, conversation_id, upto=done.last_seq, summary=None, limits=limits
+        )
     rows = await db.call(
         "SELECT * FROM recollect.append_v2("
         "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, NULL, false, NULL, $12, $13) AS done "
@@ -141,11 +147,7 @@ async def open_conversation(
     limits: Limits,
 ) -> tuple[AppendOutcome, bool, Window | None]:
     """`open_turn` of a conversation that is made unless it is there; whether it was made now."""
-    rows = await db.call(
-        "SELECT * FROM recollect.open_v1("
-        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) AS done "
-        "LEFT JOIN LATERAL recollect.window_v2("
-        "$1, $2, done.last_seq, NULL, $16, $17, $18, $19, $20, $21) ON true",
+    opening = (
         user_id,
         conversation_id,
         title,
@@ -153,6 +155,24 @@ async def open_conversation(
         *_columns(batch, key),
         batch.terms,
         batch.languages,
+    )
+    if db.distributed:
+        rows = await db.call(
+            "SELECT * FROM recollect.open_v1("
+            "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+            *opening,
+            repeatable=True,
+        )
+        *outcome, created = rows[0]
+        done = AppendOutcome(*outcome)
+        found = await window(db, user_id, conversation_id, upto=done.last_seq, summary=None, limits=limits)
+        return _counted(db, done, batch), created, found
+    rows = await db.call(
+        "SELECT * FROM recollect.open_v1("
+        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) AS done "
+        "LEFT JOIN LATERAL recollect.window_v2("
+        "$1, $2, done.last_seq, NULL, $16, $17, $18, $19, $20, $21) ON true",
+        *opening,
         *limits,
         repeatable=True,
     )

@@ -45,12 +45,14 @@ _one_at_a_time = threading.Lock()
 class Migrated:
     """What a migration did. `before` and `after` are revisions; None is a database without ours.
 
-    role:  the role that owns the schema, as whom the migration ran.
+    role:         the role that owns the schema, as whom the migration ran.
+    distributed:  Citus has the tables, by user.
     """
 
     before: str | None
     after: str | None
     role: str
+    distributed: bool = False
 
 
 async def current_revision(connection: asyncpg.Connection[asyncpg.Record]) -> str | None:
@@ -62,6 +64,7 @@ async def current_revision(connection: asyncpg.Connection[asyncpg.Record]) -> st
 
 def migrate(target: Target, to: str = "head", *, connect_timeout: float = 15) -> Migrated:
     """Bring the schema to revision `to` in one transaction. Where it is there already, nothing changes.
+    Where Citus is installed, tables and functions are distributed by user, as docs/scaling.md says.
 
     Blocks; call it from a thread where an event loop runs. Several processes may start it at
     once: one works, the others wait (at most two minutes) and find it done.
@@ -152,7 +155,17 @@ def _run(connection: Connection, to: str) -> Migrated:
         return Migrated(None, None, role)
     _say(config, directory, to, upgrading=upgrading)
     (command.upgrade if upgrading else command.downgrade)(config, to)
-    return Migrated(before, _revision(connection), role)
+    return Migrated(before, _revision(connection), role, upgrading and _distribute(connection))
+
+
+def _distribute(connection: Connection) -> bool:
+    """Distribute everything by user where Citus is installed, and whether it is."""
+    from recollect.db.migrations import load  # which imports Alembic
+
+    connection.exec_driver_sql(load("distribute"))
+    return connection.exec_driver_sql(
+        "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')"
+    ).scalar_one()
 
 
 def _revision(connection: Connection) -> str | None:

@@ -31,6 +31,8 @@ LOCK = (
     "SET LOCAL lock_timeout = '10s'",
     "SET LOCAL statement_timeout = 0",
     "SET LOCAL search_path = pg_catalog, pg_temp",
+    # Of Citus; elsewhere a name without meaning. The roles that a migration takes on are the coordinator's.
+    "SET LOCAL citus.propagate_set_commands = none",
 )
 """Opens whatever changes the schema. The lock ends with the transaction."""
 

@@ -47,7 +47,7 @@ MATRIX = (
     Row("create", lambda its: {"id": its.id, "title": its.title, "instructions": "x", "metadata": {}}),
     Row("get", lambda its: {"id": its.id}),
     Row("list", lambda its: {"title": its.title, "archived": None}),
-    Row("list", lambda its: {"title": its.title, "trash": True}),
+    Row("list", lambda its: {"title": its.title, "trash": True, "fresh": True}),
     Row("list", lambda its: {"metadata": its.metadata, "pinned": False}),
     Row("list", lambda its: {"cursor": its.cursor, "limit": 1}),
     Row("list", lambda its: {"cursor": its.cursor, "limit": 100}),

@@ -37,6 +37,7 @@ def make_functions(definitions: Sequence[str]) -> None:
     who became the owner with SET ROLE.
     """
     run("DO $$ BEGIN PERFORM set_config('recollect.owner', current_user, true); END $$")
+    run("SET LOCAL citus.enable_ddl_propagation = off")
     run("GRANT CREATE ON SCHEMA recollect TO recollect_app")
     run("SET LOCAL ROLE recollect_app")
     for definition in definitions:
@@ -45,12 +46,14 @@ def make_functions(definitions: Sequence[str]) -> None:
     run(_OWNER_MAY_EXECUTE)
     run("DO $$ BEGIN PERFORM set_config('role', current_setting('recollect.owner'), true); END $$")
     run("REVOKE CREATE ON SCHEMA recollect FROM recollect_app")
+    run("SET LOCAL citus.enable_ddl_propagation = on")
 
 
 def make_search_function(name: str, definition: str) -> None:
     """Make a function as recollect_search, which may read the rows of all users. Only recollect_app's
     own functions, and the owner, may call it."""
     run("DO $$ BEGIN PERFORM set_config('recollect.owner', current_user, true); END $$")
+    run("SET LOCAL citus.enable_ddl_propagation = off")
     run("GRANT CREATE ON SCHEMA recollect TO recollect_search")
     run("SET LOCAL ROLE recollect_search")
     run(definition)
@@ -59,6 +62,7 @@ def make_search_function(name: str, definition: str) -> None:
     run(_OWNER_MAY_EXECUTE.replace("ALL FUNCTIONS IN SCHEMA recollect", f"FUNCTION recollect.{name}"))
     run("DO $$ BEGIN PERFORM set_config('role', current_setting('recollect.owner'), true); END $$")
     run("REVOKE CREATE ON SCHEMA recollect FROM recollect_search")
+    run("SET LOCAL citus.enable_ddl_propagation = on")
 
 
 _OWNER_MAY_EXECUTE = """

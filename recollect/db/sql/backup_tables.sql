@@ -17,7 +17,7 @@ SELECT
         )
     ) AS query,
     format('LOCK TABLE recollect.%I IN EXCLUSIVE MODE', t.name) AS lock,
-    format('SELECT EXISTS (SELECT FROM recollect.%I)', t.name) AS any,
+    format('SELECT EXISTS (SELECT 1 FROM recollect.%I)', t.name) AS any,
     format('ANALYZE recollect.%I', t.name) AS analyze
 FROM unnest($1::text[]) WITH ORDINALITY AS t (name, place)
 JOIN pg_class AS c ON c.relname = t.name AND c.relnamespace = to_regnamespace('recollect')

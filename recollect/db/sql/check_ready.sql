@@ -45,5 +45,6 @@ SELECT
         WHERE pronamespace = to_regnamespace('recollect') AND proname = ANY ($1)
           AND NOT has_function_privilege(oid, 'EXECUTE')
     ) AS closed_functions,
+    EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') AS distributed,
     quote_ident(current_user) AS role,
     current_setting('server_version_num')::integer AS server

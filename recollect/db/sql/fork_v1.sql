@@ -63,7 +63,7 @@ BEGIN
                 user_id, conversation_id, seq, parent_seq, role, author, text, parts, token_count,
                 path_tokens, metadata, created_at, occurred_at, terms, language
             )
-            SELECT p_user, p_new, m.seq - run.low + copied + 1, m.seq - run.low + copied, m.role, m.author,
+            SELECT m.user_id, p_new, m.seq - run.low + copied + 1, m.seq - run.low + copied, m.role, m.author,
                    m.text, m.parts, m.token_count, m.path_tokens, m.metadata, m.created_at, m.occurred_at,
                    m.terms, m.language
             FROM recollect.message AS m
@@ -72,7 +72,7 @@ BEGIN
             ORDER BY m.seq;
 
             INSERT INTO recollect.summary (user_id, conversation_id, upto_seq, token_count, content, created_at)
-            SELECT p_user, p_new, s.upto_seq - run.low + copied + 1, s.token_count, s.content, s.created_at
+            SELECT s.user_id, p_new, s.upto_seq - run.low + copied + 1, s.token_count, s.content, s.created_at
             FROM recollect.summary AS s
             WHERE s.user_id = p_user AND s.conversation_id = p_conversation
               AND s.upto_seq >= run.low AND s.upto_seq <= run.high;

@@ -1,10 +1,11 @@
--- Messages of conversations whose rows this transaction holds, each with the place that it was given.
+-- Messages of conversations whose rows this transaction holds, each with the place that it was given. The
+-- user is the conversation's own, by which Citus sees that all of this is on one node.
 INSERT INTO recollect.message (
     user_id, conversation_id, seq, parent_seq, role, author, text, parts, token_count, path_tokens,
     metadata, occurred_at, created_at, key, fingerprint, terms, language
 )
 SELECT
-    $1, n.conversation_id, n.seq, n.parent_seq, n.role, n.author, n.text, n.parts::json, n.token_count,
+    c.user_id, n.conversation_id, n.seq, n.parent_seq, n.role, n.author, n.text, n.parts::json, n.token_count,
     n.path_tokens, n.metadata::json, n.occurred_at, coalesce(n.created_at, now()), n.key, n.fingerprint,
     n.terms, n.language
 FROM unnest(
@@ -15,3 +16,4 @@ FROM unnest(
     conversation_id, seq, parent_seq, role, author, text, parts, token_count, path_tokens, metadata,
     occurred_at, created_at, key, fingerprint, terms, language
 )
+JOIN recollect.conversation AS c ON c.user_id = $1 AND c.id = n.conversation_id

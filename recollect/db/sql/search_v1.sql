@@ -41,6 +41,9 @@ AS $$
 #variable_conflict use_column
 DECLARE
     queries tsquery[];
+    conversations text[];
+    seqs integer[];
+    scores double precision[];
 BEGIN
     PERFORM set_config('recollect.user_id', p_user, true);
 
@@ -53,14 +56,18 @@ BEGIN
         RETURN;
     END IF;
 
+    -- By itself: within a statement that reads a distributed table, a function may not read another.
+    SELECT array_agg(k.conversation_id), array_agg(k.seq), array_agg(k.score) INTO conversations, seqs, scores
+    FROM recollect.search_keys_v1(
+        queries, p_kinds, p_patterns, p_asked, p_conversation, p_exclude, p_role, p_since, p_until,
+        p_limit, p_after_score, p_after_conversation, p_after_seq
+    ) AS k;
+
     RETURN QUERY
     SELECT 'found', m.conversation_id, c.title, m.seq, m.parent_seq, m.role, m.author,
            coalesce(m.occurred_at, m.created_at), k.score, w.begins,
            substr(m.text, w.begins, p_chars), char_length(m.text)
-    FROM recollect.search_keys_v1(
-        queries, p_kinds, p_patterns, p_asked, p_conversation, p_exclude, p_role, p_since, p_until,
-        p_limit, p_after_score, p_after_conversation, p_after_seq
-    ) AS k
+    FROM unnest(conversations, seqs, scores) AS k (conversation_id, seq, score)
     JOIN recollect.message AS m
       ON m.user_id = p_user AND m.conversation_id = k.conversation_id AND m.seq = k.seq
     JOIN recollect.conversation AS c ON c.user_id = p_user AND c.id = k.conversation_id

@@ -1,12 +1,14 @@
 -- Change what is given ($3, $5 say whether title and instructions are); NULL clears those two.
--- Nothing in the trash is changed.
+-- Nothing in the trash is changed. Citus refuses now() within CASE and COALESCE; least() passes over NULL.
 UPDATE recollect.conversation
 SET title = CASE WHEN $3::boolean THEN $4::text ELSE title END,
     instructions = CASE WHEN $5::boolean THEN $6::text ELSE instructions END,
     metadata = coalesce($7::jsonb, metadata),
     pinned = coalesce($8::boolean, pinned),
-    archived_at = CASE WHEN $9::boolean IS NULL THEN archived_at
-                       WHEN $9 THEN coalesce(archived_at, now()) END,
+    archived_at = least(
+        CASE WHEN coalesce($9::boolean, true) THEN archived_at END,
+        now() + CASE WHEN $9 THEN interval '0' END
+    ),
     updated_at = now()
 WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL
 RETURNING
