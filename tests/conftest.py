@@ -108,6 +108,8 @@ def template(cluster: str) -> Generator[str]:
         return
     run_sql(cluster, f"CREATE DATABASE {name}")
     migrate(parse_url(on_database(cluster, name)))
+    # A pooler in between keeps its connection, and what somebody is connected to cannot be cloned.
+    run_sql(cluster, f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'")
     yield name
     run_sql(cluster, f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -3,13 +3,14 @@ needed for these: a stand-in keeps what it is told, and refuses what Citus refus
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from recollect.db import schema
+from recollect.db import schema, sql
 from recollect.db.migrate import migrate
-from recollect.db.sql import FUNCTIONS, RETAINED
+from recollect.db.sql import FUNCTIONS, RETAINED, load
 from recollect.db.target import parse_url
 from recollect.models.errors import NotReady
 from tests.conftest import run_sql
@@ -119,3 +120,55 @@ def test_only_a_superuser_can_distribute(newest_only: str) -> None:
     with pytest.raises(NotReady, match="migrate as one"):
         migrate(parse_url(as_role(url, "plain_owner")))
     assert query(url, "SELECT to_regnamespace('recollect')")[0][0] is None
+
+
+# What a real Citus refused, as rules for the text of statements.
+
+TABLE = re.compile(rf"\brecollect\.(?:{'|'.join(schema.TABLES)})\b")
+FILES = sorted(path.stem for path in Path(sql.__file__).parent.glob("*.sql"))
+
+
+def statements(file: str) -> list[str]:
+    text = re.sub(r"--.*", "", load(file))
+    return [" ".join(part.split()) for part in re.split(r";|\bLOOP\b", text)]
+
+
+def refused(statement: str, *, on_node: bool = False) -> str | None:
+    """Why Citus would refuse a statement. on_node: it is in a function, which runs where the rows are."""
+    if TABLE.search(statement) and re.search(r"(?:FROM|JOIN) recollect\.\w+_v\d+\(", statement):
+        return "a function may not read distributed tables within a statement that does"
+    within = r"(?:\bCASE\b(?:(?!\bEND\b).)*|\bcoalesce\([^()]*)"
+    if re.search(rf"\bUPDATE\b.*{within}\bnow\(\)", statement):
+        return "now() may not stand in CASE or COALESCE of an UPDATE"
+    copied = re.search(r"INSERT INTO recollect\.\w+ \(\s*user_id.*\) SELECT (\S+),", statement)
+    if copied and not on_node and not re.fullmatch(r"\w\.user_id", copied[1]):
+        return "the user of rows that are inserted by SELECT comes from a table, which says the node"
+    return None
+
+
+def test_every_function_names_its_user_first_so_that_its_calls_can_be_handed_to_a_node() -> None:
+    others = {
+        name
+        for name in (*FUNCTIONS, *RETAINED)
+        if not re.search(rf"CREATE FUNCTION recollect\.{name}\(\s*p_user text,", load(name))
+    }
+    assert others == set(schema.SEARCH_FUNCTIONS)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_no_statement_is_one_that_citus_refuses(file: str) -> None:
+    on_node = file in (*FUNCTIONS, *RETAINED)
+    assert [why for statement in statements(file) if (why := refused(statement, on_node=on_node))] == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        ("SELECT FROM recollect.message AS m JOIN recollect.path_v1($1, $2, 3) ON true", "a function"),
+        ("UPDATE recollect.conversation SET deleted_at = CASE WHEN $3 THEN now() END", "now()"),
+        ("UPDATE recollect.conversation SET deleted_at = coalesce(deleted_at, now())", "now()"),
+        ("INSERT INTO recollect.message (user_id, seq) SELECT $1, n FROM unnest($2) AS n", "the user"),
+    ],
+)
+def test_the_rules_notice_what_a_real_citus_refused(statement: str, why: str) -> None:
+    assert str(refused(statement)).startswith(why)
