@@ -113,6 +113,11 @@ async def link_users(connection: BareConnection, reference: str) -> tuple[UsersL
                     "again. Nothing was changed."
                 ) from error
             raise NotReady(await _orphans(connection, users)) from error
+        except asyncpg.InvalidTableDefinitionError as error:  # of Citus alone
+            raise NotReady(
+                f"{users.link.table} is on one node only, and conversations are distributed. Run SELECT "
+                f"create_reference_table('{users.link.table}') and then this again. Nothing was changed."
+            ) from error
         except asyncpg.LockNotAvailableError as error:
             raise NotReady(
                 f"A long transaction on {users.link.table} or on conversations is under way. Try again later."

@@ -31,8 +31,10 @@ LOCK = (
     "SET LOCAL lock_timeout = '10s'",
     "SET LOCAL statement_timeout = 0",
     "SET LOCAL search_path = pg_catalog, pg_temp",
-    # Of Citus; elsewhere a name without meaning. The roles that a migration takes on are the coordinator's.
+    # Of Citus; elsewhere names without meaning. The roles that a migration takes on are the coordinator's;
+    # one connection to each node, so that what one statement made is seen by the next.
     "SET LOCAL citus.propagate_set_commands = none",
+    "SET LOCAL citus.multi_shard_modify_mode = sequential",
 )
 """Opens whatever changes the schema. The lock ends with the transaction."""
 

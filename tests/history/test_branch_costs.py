@@ -175,12 +175,13 @@ STATEMENTS = {
 async def test_branches_are_found_in_their_index_alone_under_row_security(
     filled_url: str, name: str, plan: str
 ) -> None:
-    connection = await asyncpg.connect(**parse_url(filled_url).connect_args)
+    connection = await asyncpg.connect(**parse_url(filled_url).connect_args, statement_cache_size=0)
     try:
         await connection.execute("VACUUM recollect.message")  # other tests have written
         await connection.execute(
-            f"SET plan_cache_mode = {plan}; SET ROLE recollect_app; SET recollect.user_id = 'alice'; "
-            f"SET enable_sort = off; PREPARE it (text, text, integer) AS {STATEMENTS[name]}"
+            f"BEGIN; SET LOCAL plan_cache_mode = {plan}; SET LOCAL ROLE recollect_app; "
+            "SET LOCAL recollect.user_id = 'alice'; SET LOCAL enable_sort = off; "
+            f"PREPARE it (text, text, integer) AS {STATEMENTS[name]}"
         )
         explained: list[dict[str, Any]] = json.loads(
             await connection.fetchval(

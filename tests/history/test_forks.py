@@ -202,8 +202,9 @@ async def test_a_fork_of_a_user_whom_the_linked_users_table_lacks_is_explained(
         await connection.execute("INSERT INTO public.users VALUES ('alice')")
         await link_users(connection, "public.users.id")
         await history.fork(c)
-        await connection.execute("SET session_replication_role = replica")  # without the cascade
-        await connection.execute("DELETE FROM public.users")
+        await connection.execute(
+            "BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM public.users; COMMIT"
+        )  # without the cascade
     finally:
         await connection.close()
     with pytest.raises(NotReady, match="create the user there first"):

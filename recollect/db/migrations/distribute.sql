@@ -32,9 +32,6 @@ BEGIN
     EXECUTE format('ALTER DATABASE %I SET citus.propagate_set_commands TO local', current_database());
     -- Nodes are reached as the role that a statement runs as.
     ALTER ROLE recollect_app LOGIN;
-    -- One connection to each node, so that what one statement made is seen by the next.
-    SET LOCAL citus.multi_shard_modify_mode = 'sequential';
-
     -- Citus takes a foreign key once both of its tables are distributed.
     SELECT array_agg(format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)))
     INTO keys
