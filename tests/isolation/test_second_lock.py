@@ -64,6 +64,7 @@ OF_MANY = {
     "export_messages": ("", 0, "z", 1, 1_000_000),
     "import_present": (["talk"],),
     "messages_around": (["talk"], [1], 2, 10),
+    "embeddings_missing": ("model",),
     "embeddings_lacking_places": ("talk", 2, "model", 10),
     "embeddings_lacking_texts": (["talk"], [3], "model", 10),
     "embeddings_outdated": (["talk"], [1], "another"),

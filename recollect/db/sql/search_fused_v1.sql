@@ -89,21 +89,24 @@ BEGIN
               SELECT c.id FROM recollect.conversation AS c WHERE c.user_id = $1 AND c.deleted_at IS NOT NULL
           )
     ),
-    deviation AS MATERIALIZED (
-        SELECT l.conversation, l.seq, coalesce((l.cosine - s.mean) / s.deviation, 0) AS z
-        FROM likeness AS l
-        CROSS JOIN (SELECT avg(l.cosine) AS mean, nullif(stddev_pop(l.cosine), 0) AS deviation FROM likeness AS l) AS s
+    spread AS MATERIALIZED (
+        SELECT avg(l.cosine) AS mean, nullif(stddev_pop(l.cosine), 0) AS deviation FROM likeness AS l
     ),
     nearest AS MATERIALIZED (
-        SELECT d.conversation, d.seq
+        SELECT l.conversation, l.seq
         FROM (
-            SELECT d.conversation, d.seq, d.z, row_number() OVER (ORDER BY d.z DESC, d.conversation, d.seq) AS place
-            FROM deviation AS d
-            WHERE NOT 'must' = ANY ($3)
-            ORDER BY d.z DESC, d.conversation, d.seq
-            LIMIT 100
-        ) AS d
-        WHERE d.z >= 1 OR d.place <= 5
+            SELECT l.conversation, l.seq, l.cosine,
+                   row_number() OVER (ORDER BY l.cosine DESC, l.conversation, l.seq) AS place
+            FROM (
+                SELECT l.conversation, l.seq, l.cosine
+                FROM likeness AS l
+                WHERE NOT 'must' = ANY ($3)
+                ORDER BY l.cosine DESC, l.conversation, l.seq
+                LIMIT 100
+            ) AS l
+        ) AS l
+        CROSS JOIN spread AS s
+        WHERE l.place <= 5 OR l.cosine >= s.mean + s.deviation
     ),
     wordless AS MATERIALIZED (
         SELECT DISTINCT n.conversation, m.seq
@@ -155,12 +158,18 @@ BEGIN
         UNION ALL
         SELECT w.conversation, w.seq, 0 FROM wordless AS w
     ),
-    near AS MATERIALIZED (
-        SELECT c.conversation, c.seq, sum(d.z * n.weight) AS z
+    -- Steps first, so that both sides are joined by equality.
+    step AS MATERIALIZED (
+        SELECT c.conversation, c.seq, c.seq + n.step AS beside, n.weight
         FROM candidate AS c
         CROSS JOIN (VALUES (-1, 1.0::double precision), (0, 1.0), (1, 0.3)) AS n (step, weight)
-        JOIN deviation AS d ON d.conversation = c.conversation AND d.seq = c.seq + n.step
-        GROUP BY c.conversation, c.seq
+    ),
+    near AS MATERIALIZED (
+        SELECT t.conversation, t.seq, sum((l.cosine - s.mean) / s.deviation * t.weight) AS z
+        FROM step AS t
+        JOIN likeness AS l ON l.conversation = t.conversation AND l.seq = t.beside
+        CROSS JOIN spread AS s
+        GROUP BY t.conversation, t.seq
     ),
     both_scores AS (
         SELECT c.conversation, c.seq, c.score AS words, coalesce(n.z, 0) AS meaning
