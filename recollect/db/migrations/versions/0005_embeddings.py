@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from recollect.db.migrations import make_functions, run
+from recollect.db.migrations import make_function, run
 from recollect.db.sql import load
 
 revision = "0005"
@@ -41,7 +41,7 @@ def upgrade() -> None:
     run(f"ALTER TABLE recollect.{TABLE} FORCE ROW LEVEL SECURITY")
     run(f"CREATE POLICY own_rows ON recollect.{TABLE} TO recollect_app USING ({OWN}) WITH CHECK ({OWN})")
     run(f"GRANT SELECT, INSERT, DELETE ON recollect.{TABLE} TO recollect_app")
-    make_functions([load("search_fused_v1")])
+    make_function("search_fused_v1", load("search_fused_v1"))
 
 
 def downgrade() -> None:
