@@ -41,7 +41,7 @@ def main() -> None:
     for name in [name for name in os.environ if name.startswith("RECOLLECT_") or name == "DATABASE_URL"]:
         del os.environ[name]
     os.environ["RECOLLECT_CONFIG"] = os.devnull
-    provider = dict(zip(("embeddings_url", "embeddings_model"), sys.argv[1:], strict=False))
+    provider: dict[str, str] = dict(zip(("embeddings_url", "embeddings_model"), sys.argv[1:], strict=False))
     with tempfile.TemporaryDirectory(prefix="rr", ignore_cleanup_errors=True) as folder:
         home = Path(folder) / "home"
         server = EmbeddedPostgres(home)

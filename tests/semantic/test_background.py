@@ -246,6 +246,20 @@ async def test_a_vector_of_another_model_or_length_is_not_compared_and_made_anew
         assert len((await store.for_user("models").search("automobile")).hits) == 1
 
 
+async def test_vectors_of_a_model_of_another_name_are_not_compared(
+    vector_url: str, provider: Provider
+) -> None:
+    async with Recollect.open(settings(vector_url, provider)) as store:
+        history = store.for_user("names")
+        await history.create(id="talk")
+        await history.append("talk", [SAID, NewMessage("user", "Soup.")])
+        await store.embed("names")
+        assert (await history.search("vehicle")).hits[0].seq == 1
+    provider.answer = lambda body: embeddings(body) if body["input"] == ["vehicle"] else (503, b"")
+    async with Recollect.open(settings(vector_url, provider, embeddings_model="renamed")) as store:
+        assert (await store.for_user("names").search("vehicle")).hits == []
+
+
 async def test_what_is_erased_has_no_vector_left(configured: Settings, vector_url: str) -> None:
     async with Recollect.open(configured) as store:
         history = store.for_user("erased")

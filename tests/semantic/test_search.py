@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from recollect.db.sql import load
 from recollect.history.history import History
 from recollect.history.store import Recollect
 from recollect.models.errors import InvalidArgument
@@ -173,23 +175,36 @@ async def test_recall_finds_by_meaning_too(store: Recollect, shared_store: Recol
 async def test_the_answer_beside_a_near_question_is_found(store: Recollect) -> None:
     history = store.for_user("asking")
     await history.create(id="talk")
-    fill = [NewMessage("user", f"unrelated {n} words {n * 7}") for n in range(20)]
+    # Nearer to the question than the answer is, but for what it answers.
+    fill = [NewMessage("user", f"Médecin number {n}.") for n in range(20)]
     asked = [NewMessage("user", "Who mends automobile doors?"), NewMessage("assistant", "Ask Pedro.")]
     await history.append("talk", [*fill, *asked, *fill])
     await store.embed("asking")
-    found = [hit.seq for hit in (await history.search("someone for my vehicle repair please")).hits]
+    found = [hit.seq for hit in (await history.search("vehicle vehicle vehicle repair arzt someone")).hits]
     assert {21, 22} <= set(found[:3])
 
 
 async def test_numbers_do_as_well_as_base64(vector_url: str, provider: Provider) -> None:
     provider.answer = as_numbers
     try:
-        async with Recollect.open(settings(vector_url, provider, embeddings_key="k-1")) as store:
+        asked = settings(vector_url, provider, embeddings_key="k-1", embeddings_dimensions=64)
+        async with Recollect.open(asked) as store:
             history = store.for_user("numbers")
             await history.create(id="talk")
             await history.append("talk", NewMessage("user", "The automobile is broken."))
             await store.embed("numbers")
             assert ids(await history.search("vehicle")) == ["talk"]
             assert provider.headers["Authorization"] == "Bearer k-1"
+            assert (provider.bodies[-1]["model"], provider.bodies[-1]["dimensions"]) == ("concepts", 64)
     finally:
         provider.works()
+
+
+def test_both_searches_mean_the_same_by_the_words_of_a_message() -> None:
+    """The expression of the index, which excludes here what it finds there."""
+    one, other = (
+        re.findall(r"to_tsvector\(\s*CASE.*?\) @@ q\.query", load(name), re.DOTALL)
+        for name in ("search_keys_v1", "search_fused_v1")
+    )
+    assert len(one) == 1
+    assert [each.split() for each in one] == [each.split() for each in other]
