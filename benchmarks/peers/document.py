@@ -27,8 +27,8 @@ OVER_MCP = """
 Recollect's stdio server beside others, called by the SDK's client, one call after another: the least SQL on a
 bare server of the same SDK (`bare asyncpg`), and two that keep what a model wants to remember, in files. They
 know no conversations: a message is an observation of one entity there, or an insight of one project, and what
-is read is all of it, or the 50 latest. server-memory writes its file anew for each append, and does not wait until
-it is on the disk.
+is read is all of it, or the 50 latest. server-memory writes its file anew for each append, and does not wait
+until it is on the disk.
 """
 
 METHOD = """## How it is measured
