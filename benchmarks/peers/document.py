@@ -42,7 +42,9 @@ METHOD = """## How it is measured
   way to read a part: the whole is read and cut. A dash: there is no such thing, such as the conversations
   of a user where there are no users.
 - The context of 8,000 tokens of bare asyncpg is the last 80 rows, unrendered.
-- Bytes on disk: tables with their indexes and TOAST, for conversations of 100 messages, two an append.
+- Bytes on disk: tables with their indexes and TOAST, for conversations of 100 messages, two an append; once
+  without inverted indexes, of which Recollect alone has one. Of few messages such an index is larger for each
+  of them than of many, since every word is new.
 - PostgreSQL is the embedded one with its ordinary settings, on a fresh folder; `fsync` is on.
 """
 
