@@ -18,6 +18,7 @@ from recollect.db.connector import Connection, Connector
 from recollect.db.failures import DRIVER_ERRORS
 from recollect.db.pool import Pool
 from recollect.db.target import Target
+from recollect.db.turns import Turns
 from recollect.models.errors import InvalidArgument
 from recollect.models.parts import check_storable
 
@@ -82,8 +83,9 @@ class Database:
     Broken constraints come through as asyncpg's errors, for the verb to tell by their name.
     """
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, turns: Turns) -> None:
         self._pool = pool
+        self.turns = turns
         self.counts = Counts()
 
     @classmethod
@@ -101,7 +103,8 @@ class Database:
 
         pool_size:          most connections at once.
         connect_timeout:    seconds to keep trying to connect, while a database wakes up.
-        statement_timeout:  seconds one statement may take, and that one waits for a connection.
+        statement_timeout:  seconds one statement may take, and that one waits for a connection, or for
+                            other appends to the same conversation.
         max_idle:           seconds after which an unused connection is closed.
         before_connect:     called before the next attempt after a connection failed, once for
                             all that wait: revives the server and says where it is now.
@@ -112,7 +115,8 @@ class Database:
             statement_timeout=statement_timeout,
             before_connect=before_connect,
         )
-        return cls(Pool(connector, size=pool_size, max_idle=max_idle, wait=statement_timeout))
+        pool = Pool(connector, size=pool_size, max_idle=max_idle, wait=statement_timeout)
+        return cls(pool, Turns(pool_size, statement_timeout))
 
     async def close(self, timeout: float = 5) -> None:
         """Let what is under way finish, at most `timeout` seconds, and close all connections."""
