@@ -19,6 +19,12 @@ def provider() -> Generator[Provider]:
         yield running
 
 
+@pytest.fixture(autouse=True)
+def works_again(provider: Provider) -> Generator[None]:
+    yield
+    provider.works()
+
+
 @pytest.fixture(scope="module")
 def vector_url(shared_url: str) -> str:
     """The module's database, with pgvector."""

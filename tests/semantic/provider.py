@@ -57,6 +57,12 @@ class Provider:
     def texts(self) -> list[str]:
         return [text for texts in self.asked for text in texts]
 
+    def holds(self) -> None:
+        """From now on nobody is answered, and `arrived` counts anew."""
+        self.gate.clear()
+        while self.arrived.acquire(blocking=False):
+            pass
+
     def works(self) -> None:
         """Again as in the beginning."""
         self.answer = embeddings

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Callable, Generator
-from typing import Any
 
 import pytest
 
-from recollect.history.semantic import background, questions
+from recollect.history.semantic import background
 from recollect.history.store import Recollect
 from recollect.models.errors import NotReady, Unavailable
 from recollect.models.imported import ImportedConversation, ImportedMessage
@@ -18,15 +15,9 @@ from recollect.settings import Settings
 from tests.conftest import run_sql
 from tests.db.servers import wait_until
 from tests.semantic.conftest import embedded, has, settings
-from tests.semantic.provider import Answer, Provider, data, embeddings, encoded
+from tests.semantic.provider import Provider, data, embeddings
 
 SAID = NewMessage("user", "The automobile is broken.")
-
-
-@pytest.fixture(autouse=True)
-def works_again(provider: Provider) -> Generator[None]:
-    yield
-    provider.works()
 
 
 def asked(provider: Provider, times: int) -> None:
@@ -36,7 +27,7 @@ def asked(provider: Provider, times: int) -> None:
 async def test_an_append_does_not_wait_for_its_vector(
     configured: Settings, vector_url: str, provider: Provider
 ) -> None:
-    provider.gate.clear()
+    provider.holds()
     async with Recollect.open(configured) as store:
         history = store.for_user("waiting")
         await history.create(id="talk")
@@ -87,9 +78,7 @@ async def test_only_the_beginning_of_a_message_is_sent(configured: Settings, pro
 async def test_a_store_closes_while_the_provider_keeps_it_waiting_and_the_next_one_goes_on(
     configured: Settings, vector_url: str, provider: Provider
 ) -> None:
-    provider.gate.clear()
-    while provider.arrived.acquire(blocking=False):
-        pass
+    provider.holds()
     async with Recollect.open(configured) as store:
         history = store.for_user("closing")
         await history.create(id="talk")
@@ -137,91 +126,6 @@ async def test_a_provider_that_comes_back_finds_everything_that_is_missing(
             await store.embed("away")
         provider.works()
         await has(vector_url, "away", 6)
-
-
-async def test_a_text_that_the_model_refuses_is_shortened_or_left_out_and_holds_up_no_other(
-    configured: Settings, vector_url: str, provider: Provider
-) -> None:
-    def strict(body: dict[str, Any]) -> Answer:
-        bad = any(len(text) > 500 or "forbidden" in text for text in body["input"])
-        return (413, b"{}") if bad else embeddings(body)
-
-    provider.answer = strict
-    async with Recollect.open(configured) as store:
-        history = store.for_user("strict")
-        await history.create(id="talk")
-        texts = ["automobile", "wagen " * 300, "forbidden words", *(f"number {n}" for n in range(9))]
-        await history.append("talk", [NewMessage("user", text) for text in texts])
-        await store.embed("strict")
-        await has(vector_url, "strict", 12)
-        assert await asyncio.to_thread(embedded, vector_url, "strict", "vector = '{}'") == 1
-        assert {hit.seq for hit in (await history.search("vehicle")).hits} >= {1, 2}
-
-
-async def test_a_provider_that_refuses_everything_marks_nothing(
-    configured: Settings, vector_url: str, provider: Provider
-) -> None:
-    provider.answer = lambda body: (400, b"no such model")
-    async with Recollect.open(configured) as store:
-        history = store.for_user("refused")
-        await history.create(id="talk")
-        await history.append("talk", SAID)
-        with pytest.raises(Unavailable, match="answered 400"):
-            await store.embed("refused")
-        assert await asyncio.to_thread(embedded, vector_url, "refused") == 0
-
-
-GARBAGE: dict[str, Callable[[dict[str, Any]], Answer]] = {
-    "no JSON": lambda body: (200, b"<html>"),
-    "no object": lambda body: (200, b"[1]"),
-    "nothing": lambda body: (200, json.dumps({"data": []}).encode()),
-    "too many": lambda body: data([encoded([1.0])] * (len(body["input"]) + 1)),
-    "words": lambda body: data(["words"] * len(body["input"])),
-    "NaN": lambda body: data([encoded([float("nan"), 1.0])] * len(body["input"])),
-    "infinite": lambda body: data([[1e400, 1.0]] * len(body["input"])),
-    "of length 0": lambda body: data([[0.0, 0.0]] * len(body["input"])),
-    "empty": lambda body: data([[]] * len(body["input"])),
-    "no numbers": lambda body: data([[None]] * len(body["input"])),
-    "elsewhere": lambda body: (302, b""),
-    "an error": lambda body: (500, b"automobile"),
-    "deep": lambda body: (200, b"[" * 100_000),
-}
-
-
-@pytest.mark.parametrize("name", GARBAGE)
-async def test_whatever_the_provider_says_words_find_what_they_found(
-    configured: Settings, vector_url: str, provider: Provider, name: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    provider.answer = GARBAGE[name]
-    user = f"garbage {name}"
-    async with Recollect.open(configured) as store:
-        history = store.for_user(user)
-        await history.create(id="talk")
-        await history.append("talk", SAID)
-        assert len((await history.search("automobile")).hits) == 1
-        assert (await history.search("vehicle")).hits == []
-        assert "by words alone" in caplog.text
-        assert "automobile" not in caplog.text
-        with pytest.raises(Unavailable):
-            await store.embed(user)
-        assert await asyncio.to_thread(embedded, vector_url, user) == 0
-
-
-async def test_a_slow_provider_is_not_waited_for_long_and_then_not_asked_for_a_while(
-    configured: Settings, provider: Provider, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(questions, "SECONDS", 0.05)
-    async with Recollect.open(configured) as store:
-        history = store.for_user("slow")
-        await history.create(id="talk")
-        await history.append("talk", SAID)
-        await store.embed("slow")
-        provider.gate.clear()
-        assert len((await history.search("automobile")).hits) == 1
-        asked = len(provider.asked)
-        assert len((await history.search("broken")).hits) == 1
-        assert len(provider.asked) == asked
-        provider.gate.set()
 
 
 async def test_a_vector_of_another_model_or_length_is_not_compared_and_made_anew(
@@ -281,11 +185,9 @@ async def test_a_vector_does_not_go_to_the_message_that_took_its_message_s_place
     async with Recollect.open(configured) as store:
         history = store.for_user("places")
         await history.create(id="talk")
-        provider.gate.clear()
+        provider.holds()
         await history.append("talk", SAID)
         await asyncio.to_thread(provider.arrived.acquire)
-        while provider.arrived.acquire(blocking=False):
-            pass
         await history.purge("talk")
         await history.create(id="talk")
         await history.append("talk", NewMessage("user", "Soup is ready."))
