@@ -1,0 +1,43 @@
+"""How much of the disk a run may take, and whether there is enough for what comes next."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+GIGABYTE = 10**9
+LOG_BYTES = 4 * GIGABYTE
+"""For the write-ahead log, which grows up to a bound during the load."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """most: bytes that the run may take; spare: bytes that it leaves free on the disk for others."""
+
+    folder: Path
+    most: int = 55 * GIGABYTE
+    spare: int = 10 * GIGABYTE
+
+    def used(self) -> int:
+        return sum(file.stat().st_blocks * 512 for file in self.folder.rglob("*") if file.is_file())
+
+    def disk(self) -> int:
+        """The size of the whole disk."""
+        return shutil.disk_usage(self.folder).total
+
+    def lacks(self, more: int) -> str | None:
+        """Why so many bytes more are too many; None if they are not."""
+        used, free = self.used(), shutil.disk_usage(self.folder).free
+        if used + more > self.most:
+            return (
+                f"the run may take {_gb(self.most)} of disk; it has {_gb(used)} and needs {_gb(more)} more "
+                "to go on"
+            )
+        if free - more < self.spare:
+            return f"{_gb(free)} of disk are free, of which {_gb(self.spare)} stay so; it needs {_gb(more)}"
+        return None
+
+
+def _gb(size: int) -> str:
+    return f"{size / GIGABYTE:.1f} GB"
