@@ -30,6 +30,8 @@ from recollect.settings import Settings
 
 STOPS = (1_000_000, 10_000_000, 50_000_000)
 QUICK_STOPS = (20_000, 60_000)
+FEWEST = 5_000
+"""In each part of the load: the guests who come with it are among them."""
 
 
 def main() -> int:
@@ -53,8 +55,11 @@ def main() -> int:
 def _plan(arguments: argparse.Namespace) -> Plan:
     messages: int = arguments.messages or (QUICK_STOPS if arguments.quick else STOPS)[-1]
     stops: list[int] = arguments.stops or [*(QUICK_STOPS if arguments.quick else STOPS)]
+    stops = sorted({*(each for each in stops if each < messages), messages})
+    if any(part < FEWEST for part in map(int.__sub__, stops, [0, *stops])):
+        raise SystemExit(f"each stop needs at least {FEWEST:,} messages more than the one before")
     return Plan(
-        stops=sorted({*(each for each in stops if each < messages), messages}),
+        stops=stops,
         users=arguments.users,
         extent=QUICK if arguments.quick else FULL,
         minutes=arguments.minutes,

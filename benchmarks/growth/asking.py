@@ -29,9 +29,6 @@ from benchmarks.growth.verbs import (
 from recollect.history.store import Recollect
 from recollect.settings import Settings
 
-LOOKED_AT = 20
-"""Contexts whose pages are counted, and appends whose log is."""
-
 RETURNING_SHARE, LARGEST_SHARE = 0.2, 0.4
 """Of the calls of others: each user comes back only once, and the largest takes long."""
 
@@ -105,7 +102,9 @@ async def opened(
 
 @asynccontextmanager
 async def store_of(database: GrowingDatabase) -> AsyncGenerator[Recollect]:
-    settings = Settings.model_validate({"database_url": database.url, "pool_size": 1})
+    """One connection, and the same one to the end: its process is watched. What takes long, takes long."""
+    patient = {"pool_size": 1, "connection_max_idle": 3_600, "statement_timeout": 3_600}
+    settings = Settings.model_validate({"database_url": database.url, **patient})
     async with Recollect.open(settings) as store:
         yield store
 
@@ -122,26 +121,27 @@ def queries_of(said: Sequence[str], texts: Texts, count: int = 200) -> list[str]
     return [texts.query(chance, text) for text in chance.choices(said, k=count)]
 
 
-async def pages_of_a_context(visitors: Visitors, full: GrowingDatabase) -> float:
+async def pages_of_a_context(visitors: Visitors, full: GrowingDatabase, rounds: int) -> float:
     """How many pages of the table of messages a context reads, on average."""
     async with store_of(full) as store:
+        workers = visitors.at_work(rounds)
         before = await _table_reads(store, full)
-        for guest in visitors.came[-LOOKED_AT:]:
+        for guest in workers:
             await verbs_of(store.for_user(guest.user), guest, visitors.queries)["context"]()
-        return (await _table_reads(store, full) - before) / len(visitors.came[-LOOKED_AT:])
+        return (await _table_reads(store, full) - before) / len(workers)
 
 
-async def log_of_an_append(visitors: Visitors, full: GrowingDatabase) -> float:
+async def log_of_an_append(visitors: Visitors, full: GrowingDatabase, rounds: int) -> float:
     """Bytes of write-ahead log an append, each of another user and just after a checkpoint: the pages
     that it changes are all in the log."""
     await full.connection.execute("CHECKPOINT")
     async with store_of(full) as store:
-        back = visitors.came[-LOOKED_AT:]
+        workers = visitors.at_work(rounds)  # who comes back later has to find nothing in memory
         begin = await full.connection.fetchval("SELECT pg_current_wal_insert_lsn()")
-        for guest in back:
+        for guest in workers:
             await verbs_of(store.for_user(guest.user), guest, visitors.queries)["append"]()
         written = await full.connection.fetchval("SELECT pg_current_wal_insert_lsn() - $1::pg_lsn", begin)
-        return float(written) / len(back)
+        return float(written) / len(workers)
 
 
 async def _largest(visitors: Visitors, store: Recollect, process: int) -> Asking:

@@ -149,7 +149,7 @@ def _needs(model: Capacity) -> str:
                 need.what,
                 f"{need.needed:,.0f}" if need.needed >= 10 else f"{need.needed:.1f}",
                 f"{need.has:,.0f}",
-                f"{model.assumed.conversations / need.share:,.0f}",
+                _millions(model.assumed.conversations / need.share),
                 need.moves,
             )
             for need in model.needs(LARGE)
@@ -160,14 +160,15 @@ def _needs(model: Capacity) -> str:
 def _first_wall(found: Found, model: Capacity) -> str:
     [first, *_] = model.needs(LARGE)
     conversations = model.assumed.conversations
-    said = f"The first wall is {first.what}, at {conversations / first.share:,.0f} conversations: "
+    said = f"The first wall is {first.what}, at {_millions(conversations / first.share)} conversations: "
     if first.share <= 1:
         said += f"one such server holds {conversations:,}. Beyond it, {SHARDING}."
     else:
         said += f"{conversations:,} need {first.share:.1f} such servers, with {SHARDING}."
     here = Machine("this machine", os.cpu_count() or 1, found.disk, None)
     enough = " and ".join(
-        f"{conversations / need.share:,.0f} by {need.what.partition(',')[0]}" for need in model.needs(here)
+        f"{_millions(conversations / need.share)} by {need.what.partition(',')[0]}"
+        for need in model.needs(here)
     )
     return (
         f"{said} The machine of this run ({here.processors} processors, {here.disk / 1e9:.0f} GB of disk) "
@@ -197,3 +198,7 @@ def _more(model: Capacity) -> list[str]:
             "[the run under load](benchmarks.md), whose client and PostgreSQL shared the machine"
         )
     return lines
+
+
+def _millions(count: float) -> str:
+    return f"{count / 1e6:,.0f} million"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +22,12 @@ class Room:
     spare: int = 10 * GIGABYTE
 
     def used(self) -> int:
-        return sum(file.stat().st_blocks * 512 for file in self.folder.rglob("*") if file.is_file())
+        size = 0
+        for folder, _, files in os.walk(self.folder):
+            for name in files:
+                with suppress(FileNotFoundError):  # the server removes files at any time
+                    size += os.lstat(Path(folder, name)).st_blocks * 512
+        return size
 
     def disk(self) -> int:
         """The size of the whole disk."""

@@ -60,7 +60,7 @@ async def run(server: str, plan: Plan, room: Room, settings: Settings) -> AsyncG
             loads, grown = await loading.fill(databases, upto, [talk for one in came for talk in one.talks])
             say("measuring …")
             visitors = Visitors(alone, came, queries, people.largest, texts)
-            stop = await _look(loading, visitors, full, loads[0])
+            stop = await _look(loading, visitors, full, loads[0], plan.extent.rounds)
             stop.grown = grown[0]
             if partitioned is not None:
                 stop.partitioned = (
@@ -83,14 +83,14 @@ async def _made(stack: AsyncExitStack, server: str, name: str, partitions: int =
     return database
 
 
-async def _look(loading: Loading, visitors: Visitors, full: GrowingDatabase, load: Load) -> Stop:
+async def _look(loading: Loading, visitors: Visitors, full: GrowingDatabase, load: Load, rounds: int) -> Stop:
     """What there is to see before anybody asks."""
     return Stop(
         sizes=await Sizes.look(full.connection, loading.text_bytes, loading.messages),
         load=load,
         costs={},
-        log=await log_of_an_append(visitors, full),
-        pages=await pages_of_a_context(visitors, full),
+        log=await log_of_an_append(visitors, full, rounds),
+        pages=await pages_of_a_context(visitors, full, rounds),
         largest=await full.connection.fetchval(
             "SELECT sum(message_count)::bigint FROM recollect.conversation WHERE user_id = $1",
             visitors.largest,
