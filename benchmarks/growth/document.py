@@ -73,6 +73,8 @@ def page(found: Found) -> str:
         LOAD,
         tables.loads(stops),
     ]
+    if (compared := tables.loads_words(stops)) is not None:
+        parts.append(compared)
     with_partitions = [stop for stop in stops if stop.partitioned is not None]
     if with_partitions:
         parts += ["## Partitions", *_partitions(with_partitions[-1], found.plan.partitions)]
@@ -117,8 +119,10 @@ def _partitions(stop: Stop, count: int) -> list[str]:
         tables.partitions(stop),
         f"COPY took {rate:,.0f} messages a second, {other:,.0f} into one table; tables and indexes have "
         f"{sizes.all_bytes / stop.sizes.all_bytes:.2f} times the size. For an average user at work "
-        f"PostgreSQL works {best:.2f} to {worst:.2f} times as much, which is {verdict} Partitions could make "
-        "maintenance easier (an index is made anew piece by piece); that was not measured.",
+        f"PostgreSQL works {best:.2f} to {worst:.2f} times as much, which is {verdict} A search asks "
+        "the index of every partition: its condition on the user is written so that no index but that of "
+        "search answers it, and prunes none. Partitions could make maintenance easier (an index is made anew "
+        "piece by piece); that was not measured.",
     ]
 
 

@@ -177,6 +177,19 @@ def loads(stops: Sequence[Stop]) -> str:
     return markdown(header, lines)
 
 
+def loads_words(stops: Sequence[Stop]) -> str | None:
+    """Whether it is faster to make the search index afterwards; None where only one way was gone."""
+    first, last = stops[0], stops[-1]
+    if not first.load.kept or last.load.kept:
+        return None
+    kept = first.load.loaded / first.load.messages
+    after = last.load.loaded / last.load.messages + last.load.indexed / last.sizes.messages
+    return (
+        f"With the search index in place, as appends find it, a message took {_ms(kept)} ms; without, and "
+        f"its part of making the index afterwards included, {_ms(after)} ms."
+    )
+
+
 def partitions(stop: Stop) -> str:
     """One table against many; only where both were measured."""
     header = ("verb", "user", "one table, PostgreSQL ms", "partitioned", "ratio", "by the clock")
