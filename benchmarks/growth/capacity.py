@@ -102,6 +102,14 @@ class Capacity:
     @property
     def server_seconds(self) -> float:
         """Processor time of PostgreSQL a turn, with what belongs to it."""
+        return sum(self._parts().values())
+
+    def dearest(self) -> tuple[str, float]:
+        """The verb that takes most of that, and how much of it."""
+        verb, seconds = max(self._parts().items(), key=lambda part: part[1])
+        return verb, seconds / self.server_seconds
+
+    def _parts(self) -> dict[str, float]:
         given = self.assumed
         calls = {
             "append": 2.0,
@@ -110,7 +118,9 @@ class Capacity:
             "messages": given.pages,
             "search": given.searches,
         }
-        return sum(count * self.stop.costs[verb][AT_WORK].mean_of_server() for verb, count in calls.items())
+        return {
+            verb: count * self.stop.costs[verb][AT_WORK].mean_of_server() for verb, count in calls.items()
+        }
 
     @property
     def processors(self) -> float:
@@ -162,13 +172,14 @@ class Capacity:
     def needs(self, machine: Machine) -> list[Need]:
         """Of one server that holds everything, the scarcest first."""
         room = machine.disk * self.assumed.filled
+        verb, part = self.dearest()
         found = [
             Need("disk, TB", self.stored / 1e12, room / 1e12, "a larger disk; `recollect prune`"),
             Need(
                 "processors of PostgreSQL",
                 self.processors,
                 machine.processors,
-                "fewer searches, which cost most of it",
+                f"cheaper calls: {verb} takes {part:.0%}",
             ),
         ]
         if machine.reads is not None:

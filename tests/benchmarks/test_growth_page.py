@@ -90,6 +90,7 @@ def test_the_model_follows_from_the_figures() -> None:
     assert model.stored == pytest.approx(2e12)
     assert model.turns == pytest.approx(4e5 * 20 * 3 / 86_400)
     assert model.server_seconds == pytest.approx(0.003 * (2 + 1 + 0.2 + 0.2 + 0.1))
+    assert model.dearest() == ("append", pytest.approx(2 / 3.5))
     assert model.index_hours == pytest.approx(2_000 * 60 / 3_600)
     first = model.needs(LARGE)[0]
     assert first.share == max(need.share for need in model.needs(LARGE))
