@@ -13,6 +13,10 @@ LOG_BYTES = 4 * GIGABYTE
 """For the write-ahead log, which grows up to a bound during the load."""
 
 
+MESSAGE_BYTES = 1_150
+"""What a message is expected to take with its indexes, to say beforehand how far a run will get."""
+
+
 @dataclass(frozen=True, slots=True)
 class Room:
     """most: bytes that the run may take; spare: bytes that it leaves free on the disk for others."""
@@ -32,6 +36,15 @@ class Room:
     def disk(self) -> int:
         """The size of the whole disk."""
         return shutil.disk_usage(self.folder).total
+
+    def forecast(self, messages: int) -> str:
+        """What so many messages will need, and how many of them there is room for."""
+        free = shutil.disk_usage(self.folder).free - self.spare
+        fit = (min(self.most, free) - LOG_BYTES) // MESSAGE_BYTES
+        needed = messages * MESSAGE_BYTES + LOG_BYTES
+        if fit >= messages:
+            return f"{messages:,} messages need about {_gb(needed)} of disk, which there is"
+        return f"{messages:,} messages need about {_gb(needed)} of disk; there is room for about {fit:,}"
 
     def lacks(self, more: int) -> str | None:
         """Why so many bytes more are too many; None if they are not."""

@@ -49,6 +49,7 @@ async def run(server: str, plan: Plan, room: Room, settings: Settings) -> AsyncG
         await empty.settle()
         queries = queries_of(await said_by(empty.connection, alone.user), texts)
         loading = Loading(Stream(people, texts, settings), room, time.monotonic() + 60 * plan.minutes)
+        say(room.forecast(plan.stops[-1]))
         for upto in plan.stops:
             if partitioned is not None and upto > PARTITIONED_UPTO and found.stops:
                 await partitioned.clear()

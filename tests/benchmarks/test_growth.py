@@ -174,4 +174,5 @@ def test_a_load_stops_before_it_takes_more_of_the_disk_than_it_may(tmp_path: Pat
     room = Room(tmp_path, most=1_000_000, spare=0)
     assert room.lacks(900_000) is None
     assert "may take 0.0 GB of disk" in (room.lacks(1_000_000) or "")
+    assert "room for about" in Room(tmp_path, most=10**10).forecast(50_000_000)
     assert "stay so" in (Room(tmp_path, spare=10**18).lacks(1) or "")
