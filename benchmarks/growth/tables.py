@@ -30,6 +30,12 @@ NAMES = {
     "search": "search, 10 hits",
 }
 
+CAUSES = {
+    "search": "A word's list in the index is of all users' messages, and each message of the user is looked "
+    "up in it: the longer the list and the more scattered the messages, the more of it is unpacked",
+}
+"""What is known to take the time of a verb whose bound is missed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Against:
@@ -75,9 +81,10 @@ class Against:
         """Where the time of a missed bound goes, from the figures."""
         more = self.cost.clock.p50 - self.base.clock.p50
         working = max(0.0, self.cost.server.p50 - self.base.server.p50)
+        cause = f". {CAUSES[self.verb]}" if self.verb in CAUSES and working else ""
         return (
             f"{NAMES[self.verb]}: of {_ms(more)} ms more, PostgreSQL's process works {_ms(working)} ms; the "
-            "rest it waits, for the disk or for a processor"
+            f"rest it waits, for the disk or for a processor{cause}"
         )
 
 
