@@ -135,7 +135,7 @@ def _model(found: Found, stop: Stop) -> list[str]:
         "call. What no measurement says is assumed:",
         "\n".join(f"- {line}." for line in assumed.lines()),
         tables.costs(stop),
-        "The mean of an average user at work, with what appends do for the search index now and then.",
+        tables.costs_words(found.stops),
         f"{LARGE.name.capitalize()} is taken to have {LARGE.processors} processors like the ones of this run "
         f"and a disk of {LARGE.disk // 10**12} TB with {LARGE.reads:,} reads a second.",
         _needs(model),
@@ -166,7 +166,7 @@ def _first_wall(found: Found, model: Capacity) -> str:
     conversations = model.assumed.conversations
     said = f"The first wall is {first.what}, at {_millions(conversations / first.share)} conversations: "
     if first.share <= 1:
-        said += f"one such server holds {conversations:,}. Beyond it, {SHARDING}."
+        said += f"by these figures one such server holds {conversations:,}. Beyond it, {SHARDING}."
     else:
         said += f"{conversations:,} need {first.share:.1f} such servers, with {SHARDING}."
     here = Machine("this machine", os.cpu_count() or 1, found.disk, None)

@@ -124,6 +124,19 @@ def costs(stop: Stop) -> str:
     return markdown(header, lines)
 
 
+def costs_words(stops: Sequence[Stop]) -> str:
+    """How much of a search's cost depends on the size of the database, which the model does not know."""
+    means = [
+        f"{_ms(stop.costs['search'][AT_WORK].mean_of_server())} ms at {stop.sizes.messages:,} messages"
+        for stop in stops
+    ]
+    return (
+        "The mean of an average user at work, with what appends do for the search index now and then. A "
+        f"search cost {', '.join(means)}, and {_ms(stops[-1].costs['search'][EMPTY].mean_of_server())} ms in "
+        "the empty database. The model takes what it cost last; where it grew, it will grow further."
+    )
+
+
 def storage(stops: Sequence[Stop]) -> str:
     """Bytes a message of each table and index, at each stop, and bytes a byte of text."""
     header = ("bytes a message", *(f"{stop.sizes.messages:,} messages" for stop in stops))
