@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fuzz check bench load peers faults format docs lock clients conformance wheel clean
+.PHONY: help setup demo test fuzz check bench load growth peers faults format docs lock clients conformance wheel clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -36,6 +36,9 @@ bench: $(READY) ## Measure against bare asyncpg and a bare MCP server
 
 load: $(READY) ## Ten thousand conversations at once, over MCP and REST; ARGS="--quick" for a few
 	@$(BIN)/python -m benchmarks.load $(ARGS)
+
+growth: $(READY) ## Up to 50 million messages, and what the verbs cost then; hours, or ARGS=--quick
+	@$(BIN)/python -m benchmarks.growth $(ARGS)
 
 peers: $(READY) ## Measure beside other libraries, each installed into an environment of its own; ARGS=--quick
 	@$(BIN)/python -m benchmarks.peers $(ARGS)

@@ -18,6 +18,7 @@ from benchmarks.document import DOCUMENT, document
 from benchmarks.prefix_cache import MAX_TOKENS, measure_prefix_cache
 from benchmarks.report import Row, aligned
 from benchmarks.rounds import FULL, QUICK, Extent
+from benchmarks.server_cost import measure_servers
 from benchmarks.start_up import measure_starts
 from benchmarks.storage import measure_appends, measure_loads
 from benchmarks.surroundings import Surroundings
@@ -27,7 +28,7 @@ from recollect.db.target import parse_url
 from recollect.history.store import Recollect
 from recollect.settings import Settings
 
-GROUPS = ("appends", "loads", "contexts", "cache", "tools", "starts")
+GROUPS = ("appends", "loads", "contexts", "cache", "tools", "servers", "starts")
 
 
 def main() -> int:
@@ -99,6 +100,8 @@ async def _measure(
                         )
                     case "tools":
                         rows += await measure_tool_calls(history, home, extent)
+                    case "servers":
+                        rows += await measure_servers(history, baseline, url, home, extent)
                     case _:
                         rows += await measure_starts(home, extent)
     finally:

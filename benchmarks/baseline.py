@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import asyncpg
 
+MESSAGE_TOKENS = 110
+"""Of the messages that are measured."""
+
 SCHEMA = """
 CREATE SCHEMA benchmark;
 CREATE TABLE benchmark.conversation (id text COLLATE "C" PRIMARY KEY, last_seq integer NOT NULL);
@@ -36,6 +39,17 @@ INSERT INTO benchmark.message
     (conversation_id, seq, parent_seq, role, author, text, parts, token_count, key, metadata, occurred_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 """
+
+APPEND = """
+WITH place AS (
+    UPDATE benchmark.conversation SET last_seq = last_seq + 1 WHERE id = $1 RETURNING last_seq
+)
+INSERT INTO benchmark.message
+    (conversation_id, seq, parent_seq, role, author, text, parts, token_count, key, metadata, occurred_at)
+SELECT $1, last_seq, last_seq - 1, $2, $3, $4, $5, $6, $7, $8, $9 FROM place
+RETURNING seq
+"""
+"""Both in one statement, and one round trip."""
 
 SELECT = """
 SELECT seq, parent_seq, role, author, text, parts, token_count, key, metadata, created_at, occurred_at
@@ -69,6 +83,12 @@ class Baseline:
                 INSERT, id, seq, seq - 1, "user", None, text, None, token_count, None, None, None
             )
         return seq
+
+    async def append_at_once(self, id: str, text: str, token_count: int) -> int:
+        """The same in one statement; gives the seq."""
+        return await self._connection.fetchval(
+            APPEND, id, "user", None, text, None, token_count, None, None, None
+        )
 
     async def last(self, id: str, count: int) -> list[asyncpg.Record]:
         """One SELECT."""

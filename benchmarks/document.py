@@ -6,6 +6,7 @@ from pathlib import Path
 
 from benchmarks.contexts import LENGTHS
 from benchmarks.report import Row, markdown
+from benchmarks.server_cost import CONCURRENT, TOOLS
 from benchmarks.surroundings import Surroundings
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
@@ -34,6 +35,9 @@ METHOD = """## How it is measured
   it shows. For the prompt cache, a conversation with tool exchanges is played (`benchmarks/prefix_cache.py`).
 - **Tools** over stdio against the same SDK's server with a tool that does nothing, both called by
   the SDK's client.
+- **The least SQL, on a bare server**: the SDK's server whose tools run one statement of the same tables
+  (`benchmarks/floor_server.py`), without users, keys, branches, search, metrics or checks of arguments. Over
+  HTTP a minimal client asks two workers of each. Processor time is that of the server's own processes.
 - **Start** from the start of the process to the answer of `tools/list`, over bare pipes, against the
   same empty server.
 - Growth is compared between conversations of 10 and of 10,000 messages, for the same number of
@@ -53,7 +57,21 @@ _APPEND = (
     "later, in the background, would narrow it; then what was just said would not be found yet."
 )
 
+_OVER_HTTP = (
+    "It is processor time, not waiting: see the line below it. Of that the layers around the SDK's server "
+    "(host, origin, request id, metrics, spans) are the smaller part; the larger one is what the tool does "
+    "and the floor's does not."
+)
+
+_TURNS = (
+    "Client, servers and PostgreSQL share the processors, so it is the processor time of all of them: that "
+    "of the two calls above, and in PostgreSQL the search index, row security and the key."
+)
+
 CAUSES = {
+    "append to 10,000, by one statement": _APPEND,
+    **{f"{tool} over HTTP": _OVER_HTTP for tool in TOOLS},
+    **{f"a stateless turn over HTTP, of {tasks} at once": _TURNS for tasks in CONCURRENT},
     **{f"append one message to {length:,}": _APPEND for length in (10, 1_000, 10_000)},
     **{f"context of 8,000 tokens of {length:,} messages": _CONTEXT for length in LENGTHS},
     "open_turn over stdio": "It waits for the disk as append_message does, and carries an answer of tens of "

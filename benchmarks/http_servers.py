@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from benchmarks.servers import environment
 
@@ -18,25 +20,25 @@ START_SECONDS = 60.0
 ROOT = Path(__file__).parent.parent
 
 RECOLLECT = ("-m", "recollect", "serve", "--port", "0", "--workers", str(WORKERS))
-BARE = (
-    "-m",
-    "uvicorn",
-    "benchmarks.bare_http:app",
-    "--port",
-    "0",
-    "--workers",
-    str(WORKERS),
-    "--no-access-log",
-)
+_UVICORN = ("--port", "0", "--workers", str(WORKERS), "--no-access-log")
+BARE = ("-m", "uvicorn", "benchmarks.bare_http:app", *_UVICORN)
+FLOOR = ("-m", "uvicorn", "benchmarks.floor_server:app", *_UVICORN)
 
 _LISTENS = re.compile(r"listens on 127\.0\.0\.1:(\d+)|Uvicorn running on http://127\.0\.0\.1:(\d+)")
 _STARTED = "Application startup complete"
 """What each worker of uvicorn says; its parent says where it listens before anybody does."""
 
 
+class Serving(NamedTuple):
+    """A server that listens."""
+
+    port: int
+    pid: int
+
+
 @contextmanager
-def serving(command: tuple[str, ...], home: Path, log: Path, **settings: str) -> Generator[int]:
-    """Run a server until the block ends; gives its port once it says that it listens."""
+def serving(command: tuple[str, ...], home: Path, log: Path, **settings: str) -> Generator[Serving]:
+    """Run a server until the block ends; it begins once the server says that it listens."""
     with log.open("wb") as output:
         server = subprocess.Popen(
             [sys.executable, *command],
@@ -47,7 +49,7 @@ def serving(command: tuple[str, ...], home: Path, log: Path, **settings: str) ->
             stderr=output,
         )
     try:
-        yield _port(server, log)
+        yield Serving(_port(server, log), server.pid)
     finally:
         server.terminate()
         server.wait()
@@ -62,6 +64,39 @@ def _port(server: subprocess.Popen[bytes], log: Path) -> int:
             return int(found[1] or found[2])
         time.sleep(0.05)
     raise SystemExit(f"a server did not start:\n{log.read_text(encoding='utf-8')[-2_000:]}")
+
+
+MODERN = "2026-07-28"
+
+
+class Call(NamedTuple):
+    """A request."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+def tool_call(tool: str, arguments: dict[str, Any], headers: dict[str, str] | None = None) -> Call:
+    """A call of a tool as the newest clients send it. Everybody has the same request id."""
+    params: dict[str, Any] = {
+        "name": tool,
+        "arguments": arguments,
+        "_meta": {
+            "io.modelcontextprotocol/protocolVersion": MODERN,
+            "io.modelcontextprotocol/clientCapabilities": {},
+        },
+    }
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode()
+    more = {
+        "Content-Type": "application/json",
+        "Accept": "application/json, text/event-stream",
+        "MCP-Protocol-Version": MODERN,
+        "Mcp-Method": "tools/call",
+        "Mcp-Name": tool,
+    }
+    return Call("POST", "/mcp", (headers or {}) | more, body)
 
 
 class Connection:

@@ -22,12 +22,21 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import asyncpg
 import jwt
 
-from benchmarks.http_servers import BARE, RECOLLECT, WORKERS, Connection, connected, serving
+from benchmarks.http_servers import (
+    BARE,
+    RECOLLECT,
+    WORKERS,
+    Call,
+    Connection,
+    connected,
+    serving,
+    tool_call,
+)
 from benchmarks.load_report import LoadReport, Measured
 from benchmarks.storage import TEXT
 from benchmarks.surroundings import Surroundings
@@ -39,8 +48,6 @@ from recollect.settings import Settings
 
 SECRET = "a secret of this run alone, of 32 bytes and more"
 ISSUER = "https://benchmark.example"
-
-MODERN = "2026-07-28"
 
 CONNECTIONS = 32
 BEFORE = 10
@@ -65,15 +72,6 @@ class Extent(NamedTuple):
 
 FULL = Extent(10_000, 1_000, 15)
 QUICK = Extent(400, 40, 4)
-
-
-class Call(NamedTuple):
-    """A request."""
-
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: bytes
 
 
 Ask = Callable[[int], Call]
@@ -163,7 +161,7 @@ async def _under_load(home: Path, extent: Extent) -> list[Measured]:
         "RECOLLECT_REQUESTS_PER_MINUTE": "0",
         "RECOLLECT_TOKENS_PER_MINUTE": "0",
     }
-    with serving(RECOLLECT, home, home.parent / "recollect.log", **settings) as port:
+    with serving(RECOLLECT, home, home.parent / "recollect.log", **settings) as (port, _):
         await _warm_up(port, _rest_get(authorized))
         for name, (numbers, opens, _) in doors.items():
             _say(f"opening {len(numbers):,} turns over {name} …")
@@ -173,7 +171,7 @@ async def _under_load(home: Path, extent: Extent) -> list[Measured]:
             measured.append(await _all(f"append an answer over {name}", name, port, numbers, appends))
         _say(f"asking {RATE} times a second …")
         measured.append(await _evenly(port, extent.seconds))
-    with serving(BARE, home, home.parent / "bare.log") as port:
+    with serving(BARE, home, home.parent / "bare.log") as (port, _):
         _say("the same on a bare server …")
         for what, ask in (("open a turn", _mcp_open(_nobody)), ("append an answer", _mcp_append(_nobody))):
             measured.append(await _all(f"{what}, bare server", "bare", port, over_mcp, ask))
@@ -280,8 +278,8 @@ def _rest_append(authorized: Callable[[int], dict[str, str]]) -> Ask:
 
 
 def _mcp_open(authorized: Callable[[int], dict[str, str]]) -> Ask:
-    return lambda number: _mcp(
-        authorized(number), "open_turn", {"conversation_id": _id(number), "content": TEXT, "key": "asks"}
+    return lambda number: tool_call(
+        "open_turn", {"conversation_id": _id(number), "content": TEXT, "key": "asks"}, authorized(number)
     )
 
 
@@ -291,30 +289,9 @@ def _mcp_append(authorized: Callable[[int], dict[str, str]]) -> Ask:
         "expected_head": BEFORE + 1,
         "key": "answers",
     }
-    return lambda number: _mcp(
-        authorized(number), "append_messages", {"conversation_id": _id(number), **arguments}
+    return lambda number: tool_call(
+        "append_messages", {"conversation_id": _id(number), **arguments}, authorized(number)
     )
-
-
-def _mcp(headers: dict[str, str], tool: str, arguments: dict[str, Any]) -> Call:
-    """A call of a tool as the newest clients send it. Everybody has the same request id."""
-    params: dict[str, Any] = {
-        "name": tool,
-        "arguments": arguments,
-        "_meta": {
-            "io.modelcontextprotocol/protocolVersion": MODERN,
-            "io.modelcontextprotocol/clientCapabilities": {},
-        },
-    }
-    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode()
-    more = {
-        "Content-Type": "application/json",
-        "Accept": "application/json, text/event-stream",
-        "MCP-Protocol-Version": MODERN,
-        "Mcp-Method": "tools/call",
-        "Mcp-Name": tool,
-    }
-    return Call("POST", "/mcp", headers | more, body)
 
 
 def _nobody(_number: int) -> dict[str, str]:

@@ -178,10 +178,10 @@ async def _one(url: str, size: int, others: int, searches: int) -> Measured:
         for query in queries[:WARM_UP]:
             await history.search(query, limit=HITS)
         for query in queries[WARM_UP:]:
-            worked, began = _worked(process), time.perf_counter()
+            worked, began = processor_time(process), time.perf_counter()
             await history.search(query, limit=HITS)
             measured.clock.append(time.perf_counter() - began)
-            measured.processor.append(_worked(process) - worked)
+            measured.processor.append(processor_time(process) - worked)
         return measured
 
 
@@ -217,7 +217,7 @@ async def _run(url: str, statement: str) -> None:
         await connection.close()
 
 
-def _worked(process: int) -> float:
+def processor_time(process: int) -> float:
     """Seconds of processor time that a process has had so far; Linux tells."""
     return int(Path(f"/proc/{process}/schedstat").read_text().split()[0]) / 1e9
 

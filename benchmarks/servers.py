@@ -1,4 +1,4 @@
-"""The two servers that are compared, as a client starts them."""
+"""The servers that are compared, as a client starts them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 RECOLLECT = [sys.executable, "-m", "recollect"]
 BARE = [sys.executable, str(Path(__file__).with_name("bare_server.py"))]
+FLOOR = [sys.executable, "-m", "benchmarks.floor_server"]
 
 
 def environment(home: Path) -> dict[str, str]:

@@ -44,6 +44,7 @@ async def measure_appends(history: History, baseline: Baseline, extent: Extent) 
     """Append one message. Every round begins with new conversations of the sizes they stand for."""
     ours = {size: Timing() for size in SIZES}
     theirs = {size: Timing() for size in SIZES}
+    at_once = Timing()
     message = NewMessage("user", TEXT)
     tokens = await _token_count(history)
     for _ in extent.count(extent.rounds):
@@ -53,6 +54,8 @@ async def measure_appends(history: History, baseline: Baseline, extent: Extent) 
             await baseline.fill(id, size, TEXT, tokens)
             contenders.append((ours[size], partial(history.append, id, message)))
             contenders.append((theirs[size], partial(baseline.append, id, TEXT, tokens)))
+            if size == LARGE:
+                contenders.append((at_once, partial(baseline.append_at_once, id, TEXT, tokens)))
         await baseline.settle()
         await take_turns(contenders, extent.calls)
     base = "BEGIN, UPDATE, INSERT, COMMIT"
@@ -60,6 +63,9 @@ async def measure_appends(history: History, baseline: Baseline, extent: Extent) 
         Row(f"append one message to {size:,}", base, ours[size], theirs[size], APPEND_BOUND) for size in SIZES
     ]
     rows.append(Row(f"append to {LARGE:,}", f"append to {SMALL:,}", ours[LARGE], ours[SMALL], GROWTH_BOUND))
+    rows.append(
+        Row(f"append to {LARGE:,}, by one statement", "one statement", ours[LARGE], at_once, APPEND_BOUND)
+    )
     return rows
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import ipaddress
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, field_validator
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -158,6 +158,24 @@ class Settings(BaseSettings):
     max_metadata_bytes: Annotated[
         int, Field(ge=2, le=1_000_000, description="Largest metadata object, as JSON, in bytes.")
     ] = 65_536
+    embeddings_url: Annotated[
+        str | None,
+        Field(
+            description="Where an OpenAI-compatible `/embeddings` is, such as `http://127.0.0.1:11434/v1`:"
+            " the text of messages and queries is sent there, and search finds what they are about; see"
+            " docs/search.md. Unset: search is by words, and nothing is sent."
+        ),
+    ] = None
+    embeddings_model: Annotated[
+        str | None, Field(min_length=1, max_length=200, description="The model to name there.")
+    ] = None
+    embeddings_key: Annotated[
+        SecretStr | None, Field(description="The API key to show there, where one is needed.")
+    ] = None
+    embeddings_dimensions: Annotated[
+        int | None,
+        Field(ge=1, le=16_000, description="Numbers of a vector, for models that give fewer when asked."),
+    ] = None
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="What is logged, on stderr.")
     ] = "WARNING"
@@ -178,6 +196,24 @@ class Settings(BaseSettings):
     @classmethod
     def _public_url_is_an_origin(cls, url: str | None) -> str | None:
         return None if url is None else _origin(url)
+
+    @field_validator("embeddings_url")
+    @classmethod
+    def _embeddings_url_is_a_base(cls, url: str | None) -> str | None:
+        parts = urlsplit(url or "http://localhost")
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or "@" in parts.netloc:
+            raise ValueError(
+                "must be an http or https URL without a user and a query; the key has its own setting"
+            )
+        return url
+
+    @model_validator(mode="after")
+    def _embeddings_name_a_model(self) -> Self:
+        if self.embeddings_url is not None and self.embeddings_model is None:
+            raise ValueError(
+                "RECOLLECT_EMBEDDINGS_URL needs RECOLLECT_EMBEDDINGS_MODEL, the model to use there"
+            )
+        return self
 
     @field_validator("allowed_origins")
     @classmethod

@@ -12,16 +12,17 @@ import sys
 import tempfile
 import time
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
 
 from benchmarks.peers import document
-from benchmarks.peers.gates import Found, try_gates
+from benchmarks.peers.document import Run
+from benchmarks.peers.gates import try_gates
+from benchmarks.peers.over_mcp import measure_servers
 from benchmarks.peers.peers import ALL, FLOOR, OURS, PeerSpec, interpreter, version
 from benchmarks.peers.process import Failed, PeerProcess
-from benchmarks.peers.workloads import FULL, QUICK, Extent, Workload, measure_all
+from benchmarks.peers.workloads import FULL, QUICK, Extent, measure_all
 from benchmarks.surroundings import Surroundings
 from recollect.db.embedded import EmbeddedPostgres, stop
 from recollect.db.migrate import migrate
@@ -30,22 +31,11 @@ from scripts import environment
 from tests.conftest import on_database
 
 
-@dataclass(slots=True)
-class Run:
-    """What one run found. versions: by system, those that took part."""
-
-    versions: dict[str, str] = field(default_factory=dict[str, str])
-    workloads: list[Workload] = field(default_factory=list[Workload])
-    gates: Found = field(default_factory=Found)
-    surroundings: list[str] = field(default_factory=list[str])
-    left_out: dict[str, str] = field(default_factory=dict[str, str])
-
-
 def main() -> int:
     """Exit code 0, unless Recollect itself fails at a gate."""
     arguments = _arguments()
     wanted = {FLOOR.name, OURS.name, *(arguments.only or [spec.name for spec in ALL])}
-    chosen = [spec for spec in ALL if spec.name in wanted]
+    chosen = [] if arguments.mcp else [spec for spec in ALL if spec.name in wanted]
     run = Run()
     pythons: dict[str, Path] = {}
     for spec in chosen:
@@ -66,7 +56,7 @@ def main() -> int:
             stop(home)
     _print(run)
     if arguments.write:
-        document.write(run.surroundings, run.versions, run.left_out, run.workloads, run.gates)
+        document.write(run)
     return 1 if any(found.get(OURS.name) for found in run.gates.values()) else 0
 
 
@@ -77,6 +67,7 @@ def _arguments() -> argparse.Namespace:
         "--quick", action="store_true", help="small sizes, few rounds; less than five minutes"
     )
     parser.add_argument("--gates", action="store_true", help="try the gates alone")
+    parser.add_argument("--mcp", action="store_true", help="measure the MCP servers alone")
     parser.add_argument(
         "--write", action="store_true", help="write docs/benchmarks-peers.md and its pictures"
     )
@@ -106,26 +97,31 @@ async def _measure(
                 run.left_out[spec.name] = str(error)
                 continue
             run.versions[spec.name] = version(spec, pythons[spec.name])
+        if peers:
+            if extent is not None:
+                run.workloads = await measure_all(peers, extent, _say)
+            run.gates = await try_gates(peers, _say)
         if extent is not None:
-            run.workloads = await measure_all(peers, extent, _say)
-        run.gates = await try_gates(peers, _say)
+            await admin.execute("CREATE DATABASE over_mcp")
+            database = on_database(url, "over_mcp")
+            await asyncio.to_thread(migrate, parse_url(database))
+            run.over_mcp, left_out = await measure_servers(database, logs, extent, _say)
+            run.left_out |= left_out
     await admin.close()
     surroundings.seconds = time.monotonic() - began
     run.surroundings = surroundings.lines()
 
 
 def _print(run: Run) -> None:
-    names = list(run.versions)
     print("\n".join(run.surroundings))
     for name, why in run.left_out.items():
         print(f"left out: {name}: {why}")
     print()
-    if run.workloads:
-        print("\n".join(document.table(run.workloads, names)), end="\n\n")
-        peers = [name for name in names if name not in (FLOOR.name, OURS.name)]
-        said = [*document.verdicts(run.workloads, peers), *document.failures(run.workloads)]
-        print("\n".join(said), end="\n\n")
-    print("\n".join(document.gates(run.gates, names)))
+    for workloads in (run.workloads, run.over_mcp):
+        if workloads:
+            print("\n".join(document.figures(workloads)), end="\n\n")
+    if run.gates:
+        print("\n".join(document.gates(run.gates, list(run.versions))))
 
 
 def _say(line: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.peers.gates import GATES, Found
@@ -22,6 +23,14 @@ an ideal table, which does no more than store: no users, no idempotency keys, no
 Every system has a process and an environment of its own, and a database of its own on the same server.
 """
 
+OVER_MCP = """
+Recollect's stdio server beside others, called by the SDK's client, one call after another: the least SQL on a
+bare server of the same SDK (`bare asyncpg`), and two that keep what a model wants to remember, in files. They
+know no conversations: a message is an observation of one entity there, or an insight of one project, and what
+is read is all of it, or the 50 latest. server-memory writes its file anew for each append, and does not wait
+until it is on the disk.
+"""
+
 METHOD = """## How it is measured
 
 - In rounds, in which the systems take turns, and whoever was first in one is last in the next. A figure is
@@ -33,9 +42,31 @@ METHOD = """## How it is measured
   way to read a part: the whole is read and cut. A dash: there is no such thing, such as the conversations
   of a user where there are no users.
 - The context of 8,000 tokens of bare asyncpg is the last 80 rows, unrendered.
-- Bytes on disk: tables with their indexes and TOAST, for conversations of 100 messages, two an append.
+- Bytes on disk: tables with their indexes and TOAST, for conversations of 100 messages, two an append; once
+  without inverted indexes, of which Recollect alone has one. Of few messages such an index is larger for each
+  of them than of many, since every word is new.
 - PostgreSQL is the embedded one with its ordinary settings, on a fresh folder; `fsync` is on.
 """
+
+
+@dataclass(slots=True)
+class Run:
+    """What one run found. versions: by system, those that took part."""
+
+    versions: dict[str, str] = field(default_factory=dict[str, str])
+    workloads: list[Workload] = field(default_factory=list[Workload])
+    gates: Found = field(default_factory=Found)
+    over_mcp: list[Workload] = field(default_factory=list[Workload])
+    surroundings: list[str] = field(default_factory=list[str])
+    left_out: dict[str, str] = field(default_factory=dict[str, str])
+
+
+def figures(workloads: list[Workload]) -> list[str]:
+    """A table, and beneath it where somebody is ahead or failed."""
+    names = _names(workloads)
+    lines = ["\n".join(verdicts(workloads, names)), "\n".join(table(workloads, names))]
+    failed = failures(workloads)
+    return [*lines, "Failed:", "\n".join(failed)] if failed else lines
 
 
 def table(workloads: list[Workload], names: list[str]) -> list[str]:
@@ -56,8 +87,15 @@ def _cell(workload: Workload, name: str) -> str:
     return f"{number(value)} ({value / ours:.2f})"
 
 
-def verdicts(workloads: list[Workload], peers: list[str]) -> list[str]:
+def _names(workloads: list[Workload]) -> list[str]:
+    """Who took part, the floor and Recollect first."""
+    took_part = dict.fromkeys(name for each in workloads for name in [*each.figures, *each.cannot])
+    return sorted(took_part, key=lambda name: (name != FLOOR.name, name != OURS.name))
+
+
+def verdicts(workloads: list[Workload], names: list[str]) -> list[str]:
     """Where somebody is ahead of Recollect, and by how much."""
+    peers = [name for name in names if name not in (FLOOR.name, OURS.name)]
     lines: list[str] = []
     done = 0
     for workload in workloads:
@@ -93,38 +131,32 @@ def gates(found: Found, names: list[str]) -> list[str]:
     return lines
 
 
-def write(
-    surroundings: list[str],
-    versions: dict[str, str],
-    left_out: dict[str, str],
-    workloads: list[Workload],
-    found: Found,
-) -> None:
+def write(run: Run) -> None:
     """Write the page and its pictures."""
-    names = list(versions)
-    peers = [name for name in names if name not in (FLOOR.name, OURS.name)]
     PICTURES.mkdir(exist_ok=True)
     for old in PICTURES.glob("*.svg"):
         old.unlink()
     pictures: list[str] = []
-    for workload in workloads:
+    for workload in [*run.workloads, *run.over_mcp]:
         file = re.sub(r"[^a-z0-9]+", "-", workload.name.lower()).strip("-") + ".svg"
-        (PICTURES / file).write_text(plot(workload, names, OURS.name, FLOOR.name), encoding="utf-8")
+        (PICTURES / file).write_text(
+            plot(workload, _names([workload]), OURS.name, FLOOR.name), encoding="utf-8"
+        )
         pictures.append(f"![{workload.name}](benchmarks-peers/{file})")
-    described = ", ".join(f"{name} {version}" for name, version in versions.items())
-    failed = failures(workloads)
+    described = ", ".join(f"{name} {version}" for name, version in run.versions.items())
     page = [
         INTRODUCTION.strip(),
-        "\n".join(f"- {line}" for line in [*surroundings, described]),
-        "\n".join(verdicts(workloads, peers)),
-        "\n".join(table(workloads, names)),
-        *(["Failed:", "\n".join(failed)] if failed else []),
-        *(f"Left out: {name}, {why}." for name, why in left_out.items()),
+        "\n".join(f"- {line}" for line in [*run.surroundings, described]),
+        *figures(run.workloads),
+        *(f"Left out: {name}, {why}." for name, why in run.left_out.items()),
+        "## Over MCP",
+        OVER_MCP.strip(),
+        *figures(run.over_mcp),
         "## Gates",
         "What a store of conversations must not do wrong, tried on each "
         "(`benchmarks/peers/programs/peer.py`). "
         "`python -m benchmarks.peers --gates --only NAME` shows one system's.",
-        "\n".join(gates(found, names)),
+        "\n".join(gates(run.gates, list(run.versions))),
         METHOD.strip(),
         "## Pictures",
         "\n\n".join(pictures),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import asyncpg
 
@@ -103,13 +104,21 @@ async def measure_all(
         done.append(await measure(Workload(name, unit, more), peers, rounds, one))
 
     # First, as long as the files hold nothing else that space could be reused of.
+    searched: dict[str, float] = {}
+
     async def stored(peer: PeerProcess, _number: int) -> float:
         before, size = await _bytes(peer.url), 0
         for number in range(extent.stored // 100):
             size += await peer.ask("fill", id=f"stored-{number}", count=100, step=2)
-        return (await _bytes(peer.url) - before) / size
+        after = await _bytes(peer.url)
+        searched[peer.spec.name] = (after.all - before.all) / size
+        return (after.all - after.search - before.all + before.search) / size
+
+    async def with_search(peer: PeerProcess, _number: int) -> float:
+        return searched[peer.spec.name]
 
     await run("bytes on disk for a byte of text", "bytes/byte", stored, 1)
+    await run("the same with what is there to search the text", "bytes/byte", with_search, 1)
     for size in extent.sizes:
         await run(f"append one message to {size:,}", "ms", latency("append", size, extent))
     for size in extent.sizes:
@@ -157,14 +166,24 @@ async def measure_all(
     return done
 
 
-async def _bytes(url: str) -> int:
-    """What the database's own tables take, with indexes and TOAST."""
+class _Bytes(NamedTuple):
+    """all: of the database's own tables, with indexes and TOAST. search: of the inverted indexes of them."""
+
+    all: int
+    search: int
+
+
+async def _bytes(url: str) -> _Bytes:
     connection = await asyncpg.connect(url)
     try:
-        return await connection.fetchval(
-            "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class WHERE relkind = 'r'"
-            " AND relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)"
-            " AND relpersistence = 'p' AND relnamespace::regnamespace::text !~ '^pg_toast'"
+        row = await connection.fetchrow(
+            """SELECT coalesce(sum(pg_total_relation_size(c.oid)) FILTER (WHERE c.relkind = 'r'), 0)::bigint,
+                coalesce(sum(pg_relation_size(c.oid)) FILTER (WHERE a.amname = 'gin'), 0)::bigint
+            FROM pg_class AS c LEFT JOIN pg_am AS a ON a.oid = c.relam
+            WHERE c.relnamespace::regnamespace::text !~ '^(pg_catalog|information_schema|pg_toast)'
+              AND c.relpersistence = 'p'"""
         )
     finally:
         await connection.close()
+    assert row is not None
+    return _Bytes(*row)

@@ -1,7 +1,8 @@
 """Ask every question of the labelled set, each way, and print how often the answer is among the first.
 
-    python -m benchmarks.retrieval
+    python -m benchmarks.retrieval [URL MODEL]
 
+URL, MODEL: also by meaning, with what an OpenAI-compatible endpoint makes of the messages.
 Recall at k: the share of questions whose one message that answers is among the first k.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -26,7 +28,8 @@ from recollect.settings import Settings
 
 CUTS = (5, 10, 25, 50)
 OURS = "search"
-SPACE = 14
+BY_MEANING = "by meaning too"
+SPACE = 20
 
 Ranks = dict[str, dict[str, list[int]]]
 """By method and language, the place of each answer, counted from 0; `MISSED` where it was not found."""
@@ -38,11 +41,12 @@ def main() -> None:
     for name in [name for name in os.environ if name.startswith("RECOLLECT_") or name == "DATABASE_URL"]:
         del os.environ[name]
     os.environ["RECOLLECT_CONFIG"] = os.devnull
+    provider: dict[str, str] = dict(zip(("embeddings_url", "embeddings_model"), sys.argv[1:], strict=False))
     with tempfile.TemporaryDirectory(prefix="rr", ignore_cleanup_errors=True) as folder:
         home = Path(folder) / "home"
         server = EmbeddedPostgres(home)
         try:
-            ranks = asyncio.run(_measure(server.ensure(), home))
+            ranks = asyncio.run(_measure(server.ensure(), home, provider))
         finally:
             server.release()
             stop(home)
@@ -50,17 +54,24 @@ def main() -> None:
         print(line)
 
 
-async def _measure(url: str, home: Path) -> Ranks:
-    ranks: Ranks = {name: {} for name in (OURS, *OTHERS)}
-    async with Recollect.open(Settings.model_validate({"home": home})) as store:
+async def _measure(url: str, home: Path, provider: dict[str, str]) -> Ranks:
+    ranks: Ranks = {name: {} for name in (OURS, *([BY_MEANING] if provider else []), *OTHERS)}
+    async with (
+        Recollect.open(Settings.model_validate({"home": home})) as store,
+        Recollect.open(Settings.model_validate({"home": home, **provider})) as by_meaning,
+    ):
         connection = await asyncpg.connect(**parse_url(url).connect_args)
         try:
             for person in people():
                 history = store.for_user(person.user)
                 await _store(history, person)
                 corpus = await Corpus.of(connection, person)
+                if provider:
+                    await by_meaning.embed(person.user)
                 for question in person.questions:
                     found = {OURS: await _ours(history, question.text)}
+                    if provider:
+                        found[BY_MEANING] = await _ours(by_meaning.for_user(person.user), question.text)
                     for name, method in OTHERS.items():
                         found[name] = await method(corpus, question.text, max(CUTS))
                     for name, places in found.items():
@@ -94,8 +105,9 @@ def table(ranks: Ranks) -> list[str]:
         places = [place for each in by_language.values() for place in each]
         lines.append(f"{name:<{SPACE}}{_recalls(places)}")
     lines.append("")
-    for language, places in ranks[OURS].items():
-        lines.append(f"{f'{OURS}, {language}':<{SPACE}}{_recalls(places)}   {len(places)} questions")
+    for name in (OURS, BY_MEANING):
+        for language, places in ranks.get(name, {}).items():
+            lines.append(f"{f'{name}, {language}':<{SPACE}}{_recalls(places)}   {len(places)} questions")
     return lines
 
 

@@ -39,6 +39,7 @@ COMMANDS: dict[str, Command] = {
     "list": Command("recollect.cli.list:command", "List your conversations, the latest first."),
     "show": Command("recollect.cli.show:command", "Show one conversation."),
     "search": Command("recollect.cli.search:command", "Find messages in all your conversations."),
+    "embed": Command("recollect.cli.embed:command", "Give messages the embeddings that they lack."),
     "erase": Command("recollect.cli.erase:command", "Really remove conversations; asks first."),
     "prune": Command("recollect.cli.prune:command", "Remove old conversations, as far as you say."),
     "backup": Command("recollect.cli.backup:command", "Write everything of all users into one file."),

@@ -158,6 +158,11 @@ async def _database(target: Target, settings: Settings) -> list[Check]:
         pooler = "a transaction-mode pooler in between" if connector.transaction else "no pooler that matters"
         found = await examine(connection)
         found += await _replica(connection, settings)
+        if settings.embeddings_url is not None:
+            # Imported here: without embeddings nobody pays for an HTTP client.
+            from recollect.history.semantic.examine import examine_embeddings
+
+            found += await examine_embeddings(connection, settings)
     finally:
         await connection.close()
     if settings.database_url is None and any(

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from recollect.cli.owner import owner_connection, owner_target
+from recollect.db import pgvector
 from recollect.db.link import UsersLink, link_users, unlink_users
 from recollect.db.migrate import Migrated, migrate, script
 from recollect.db.schema import APP_ROLE
@@ -50,8 +51,9 @@ def command(
 
     Connects to RECOLLECT_MIGRATION_URL, else RECOLLECT_DATABASE_URL, else the embedded
     PostgreSQL, as the role that owns (or may create) the schema `recollect`. All of it happens
-    in one transaction, and nothing outside that schema changes. Running it again is safe, also
-    from several processes at once.
+    in one transaction, and nothing outside that schema changes; only where embeddings are
+    configured it also creates the extension pgvector, if the server has it. Running it again is
+    safe, also from several processes at once.
     """
     if sql:
         if link or unlink:
@@ -75,6 +77,8 @@ def command(
             report["distributed"] = "by user"
         if link or unlink:
             report["users"] = asyncio.run(_link(target, link, settings.connect_timeout))
+        if settings.embeddings_url is not None and done.after is not None:
+            report["pgvector"] = asyncio.run(_pgvector(target, settings.connect_timeout))
     grant = _grant(settings, done)
     if as_json:
         print(json.dumps({**report, "next": grant}, indent=2))
@@ -86,6 +90,8 @@ def command(
         print("tables    distributed by user, with Citus")
     if "users" in report:
         print(f"users     {report['users']}")
+    if "pgvector" in report:
+        print(f"pgvector  {report['pgvector']}")
     if grant:
         print("\nNext: let the role of RECOLLECT_DATABASE_URL use it.")
         print(f"As {done.role} or an administrator:  {grant}")
@@ -109,6 +115,16 @@ async def _link(target: Target, reference: str | None, connect_timeout: float) -
         return _linked(link, new=new)
     finally:
         await connection.close()
+
+
+async def _pgvector(target: Target, connect_timeout: float) -> str:
+    """Make the extension that compares embeddings; what there is of it."""
+    connection = await owner_connection(target, connect_timeout)
+    try:
+        made = await pgvector.make(connection)
+    finally:
+        await connection.close()
+    return f"{made.version or 'not there'}" + ("" if made.fix is None else f". {made.fix}")
 
 
 def _linked(link: UsersLink, *, new: bool) -> str:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _TABLES = load("backup_tables")
 
+COPIED = tuple(table for table in TABLES if table != "embedding")
+"""What is in a backup. Embeddings are made again from the messages, and take more room than these."""
+
 LONGEST_COPY_SECONDS = 7 * 24 * 3600
 
 AS_WRITTEN = (
@@ -55,7 +58,7 @@ async def backup(connection: BareConnection, file: IO[bytes]) -> Manifest:
             await _check_role(connection)
             writer = Writer(file)
             tables: list[TableCopy] = []
-            for table in await connection.fetch(_TABLES, list(TABLES)):
+            for table in await connection.fetch(_TABLES, list(COPIED)):
                 with writer.table(table["name"]) as out:
                     rows, digest = await _read(connection, table["query"], out)
                 tables.append(TableCopy(table["name"], table["columns"], rows, digest.bytes, digest.sha256))
@@ -95,7 +98,7 @@ async def restore(connection: BareConnection, reader: Reader) -> None:
                     timeout=LONGEST_COPY_SECONDS,
                 )
             await _compare(connection, reader.manifest)
-        for table in await connection.fetch(_TABLES, list(TABLES)):
+        for table in await connection.fetch(_TABLES, list(COPIED)):
             await connection.execute(table["analyze"])
     except asyncpg.IntegrityConstraintViolationError as error:
         if error.constraint_name in CONSTRAINTS:
@@ -139,7 +142,7 @@ async def _check_role(connection: BareConnection) -> None:
 
 async def _check_empty(connection: BareConnection) -> None:
     """Nobody may write until the transaction ends."""
-    for table in await connection.fetch(_TABLES, list(TABLES)):
+    for table in await connection.fetch(_TABLES, list(COPIED)):
         await connection.execute(table["lock"])
         if await connection.fetchval(table["any"]):
             raise AlreadyExists(
@@ -162,7 +165,7 @@ async def _read(connection: BareConnection, query: str, out: IO[bytes] | None = 
 
 
 async def _compare(connection: BareConnection, manifest: Manifest) -> None:
-    present = {table["name"]: table for table in await connection.fetch(_TABLES, list(TABLES))}
+    present = {table["name"]: table for table in await connection.fetch(_TABLES, list(COPIED))}
     for copy in manifest.tables:
         table = present[copy.name]
         rows, digest = await _read(connection, table["query"])

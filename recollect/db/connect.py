@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from anyio import to_thread
 
+from recollect.db import pgvector
 from recollect.db.database import Database
 from recollect.db.embedded import EmbeddedPostgres
 from recollect.db.inspect import check_ready
@@ -53,6 +54,8 @@ async def _embedded(settings: Settings) -> AsyncGenerator[Database]:
             except NotReady:
                 await to_thread.run_sync(_migrate, target)
                 await _check(db)
+            if settings.embeddings_url is not None:
+                await _make_pgvector(db)
             yield db
         finally:
             await db.close()
@@ -105,6 +108,15 @@ async def _open(
 async def _check(db: Database) -> None:
     async with db.system() as connection:
         db.distributed = await check_ready(connection)
+
+
+async def _make_pgvector(db: Database) -> None:
+    connection = await db.open_direct()
+    if connection is not None:
+        try:
+            await pgvector.make(connection)
+        finally:
+            await connection.close()
 
 
 def _migrate(target: Target) -> None:

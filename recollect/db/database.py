@@ -20,6 +20,7 @@ from recollect.db.failures import DRIVER_ERRORS
 from recollect.db.pool import Pool
 from recollect.db.replica import Replica
 from recollect.db.target import Target
+from recollect.db.turns import Turns
 from recollect.models.errors import InvalidArgument, NotReady, Unavailable
 from recollect.models.parts import check_storable
 
@@ -98,8 +99,9 @@ class Database:
     Broken constraints come through as asyncpg's errors, for the verb to tell by their name.
     """
 
-    def __init__(self, pool: Pool, replica: Replica[Database] | None = None) -> None:
+    def __init__(self, pool: Pool, turns: Turns, replica: Replica[Database] | None = None) -> None:
         self._pool = pool
+        self.turns = turns
         self._replica = replica
         self.distributed = False
         self.counts = Counts()
@@ -121,7 +123,8 @@ class Database:
 
         pool_size:          most connections at once.
         connect_timeout:    seconds to keep trying to connect, while a database wakes up.
-        statement_timeout:  seconds one statement may take.
+        statement_timeout:  seconds one statement may take, and that one waits for other appends to the same
+                            conversation.
         max_idle:           seconds after which an unused connection is closed.
         wait:               seconds that one waits for a connection; default: as long as a statement may take.
         before_connect:     called before the next attempt after a connection failed, once for
@@ -135,7 +138,8 @@ class Database:
             before_connect=before_connect,
         )
         patience = statement_timeout if wait is None else wait
-        return cls(Pool(connector, size=pool_size, max_idle=max_idle, wait=patience), replica)
+        pool = Pool(connector, size=pool_size, max_idle=max_idle, wait=patience)
+        return cls(pool, Turns(pool_size, statement_timeout), replica)
 
     async def close(self, timeout: float = 5) -> None:
         """Let what is under way finish, at most `timeout` seconds, and close all connections."""

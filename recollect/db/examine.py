@@ -41,6 +41,10 @@ _INTRUSIONS = {
         "INSERT INTO recollect.access_token (user_id, name, hash, scopes, expires_at) "
         "VALUES ($1, 'intrusion', sha256(''), ARRAY['history:read'], now())"
     ),
+    "embedding": (
+        "INSERT INTO recollect.embedding (user_id, conversation_id, seq, model, vector) "
+        "VALUES ($1, $1, 1, 'intrusion', '{}')"
+    ),
 }
 
 

@@ -91,19 +91,20 @@ async def append(
     branch: bool = False,
     after: int | None = None,
 ) -> AppendOutcome:
-    rows = await db.call(
-        "SELECT * FROM recollect.append_v2("
-        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
-        user_id,
-        conversation_id,
-        *_columns(batch, key),
-        expected_head,
-        branch,
-        after,
-        batch.terms,
-        batch.languages,
-        repeatable=key is not None,
-    )
+    async with db.turns.of(user_id, conversation_id):
+        rows = await db.call(
+            "SELECT * FROM recollect.append_v2("
+            "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+            user_id,
+            conversation_id,
+            *_columns(batch, key),
+            expected_head,
+            branch,
+            after,
+            batch.terms,
+            batch.languages,
+            repeatable=key is not None,
+        )
     return _counted(db, AppendOutcome(*rows[0]), batch)
 
 
@@ -118,19 +119,20 @@ async def open_turn(
         return done, await window(
             db, user_id, conversation_id, upto=done.last_seq, summary=None, limits=limits
         )
-    rows = await db.call(
-        "SELECT * FROM recollect.append_v2("
-        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, NULL, false, NULL, $12, $13) AS done "
-        "LEFT JOIN LATERAL recollect.window_v2("
-        "$1, $2, done.last_seq, NULL, $14, $15, $16, $17, $18, $19) ON true",
-        user_id,
-        conversation_id,
-        *_columns(batch, key),
-        batch.terms,
-        batch.languages,
-        *limits,
-        repeatable=True,
-    )
+    async with db.turns.of(user_id, conversation_id):
+        rows = await db.call(
+            "SELECT * FROM recollect.append_v2("
+            "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, NULL, false, NULL, $12, $13) AS done "
+            "LEFT JOIN LATERAL recollect.window_v2("
+            "$1, $2, done.last_seq, NULL, $14, $15, $16, $17, $18, $19) ON true",
+            user_id,
+            conversation_id,
+            *_columns(batch, key),
+            batch.terms,
+            batch.languages,
+            *limits,
+            repeatable=True,
+        )
     outcome, found = _split(rows, 5)
     return _counted(db, AppendOutcome(*outcome), batch), found
 

@@ -21,7 +21,7 @@ ROLES = (APP_ROLE, SEARCH_ROLE)
 SEARCH_FUNCTIONS = ("search_keys_v1",)
 """The functions that belong to the search role; only functions of the other one call them."""
 
-TABLES = ("conversation", "message", "summary", "access_token")
+TABLES = ("conversation", "message", "summary", "access_token", "embedding")
 
 # Long enough for another process that migrates this database right now; then short, since
 # whoever waits for a table's lock makes everybody behind it wait too.
@@ -67,6 +67,7 @@ RIGHTS = (
     (APP_ROLE, "message", "SELECT, INSERT, DELETE"),
     (APP_ROLE, "summary", "SELECT, INSERT, DELETE"),
     (APP_ROLE, "access_token", "SELECT, INSERT, DELETE, UPDATE (last_used_at)"),
+    (APP_ROLE, "embedding", "SELECT, INSERT, DELETE"),
     (SEARCH_ROLE, "conversation", "SELECT"),
     (SEARCH_ROLE, "message", "SELECT"),
 )
@@ -86,6 +87,7 @@ def statements(owner: str) -> list[str]:
     for table in TABLES:
         made.append(f"ALTER TABLE recollect.{table} ENABLE ROW LEVEL SECURITY")
         made.append(f"ALTER TABLE recollect.{table} FORCE ROW LEVEL SECURITY")
+    made.append("ALTER TABLE recollect.embedding ALTER vector SET STORAGE MAIN")
     made += [
         f"CREATE POLICY {policy.name} ON recollect.{policy.table} FOR {policy.command} TO {policy.role} "
         f"USING ({policy.using})" + (f" WITH CHECK ({policy.check})" if policy.check else "")

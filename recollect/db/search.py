@@ -13,6 +13,15 @@ from recollect.models.search import Neighbour
 
 _AROUND = load("messages_around")
 
+_WORDS = (
+    "SELECT * FROM recollect.search_v1("
+    "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+)
+_FUSED = (
+    "SELECT * FROM recollect.search_fused_v1("
+    "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"
+)
+
 
 @dataclass(slots=True, frozen=True)
 class Clauses:
@@ -38,6 +47,14 @@ class Where:
 
 
 ANYWHERE = Where(None, None, None, None, None)
+
+
+@dataclass(slots=True, frozen=True)
+class Meaning:
+    """What a query is about: a vector of length 1, and the model that made it."""
+
+    model: str
+    vector: list[float]
 
 
 class Found(NamedTuple):
@@ -67,10 +84,39 @@ async def search(
     chars: int,
 ) -> list[Found] | None:
     """The best messages, best first; None if the query has no word that is indexed."""
-    rows: list[Any] = await db.call(
-        "SELECT * FROM recollect.search_v1("
-        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
-        user_id,
+    arguments = _arguments(clauses, where, limit, after, chars)
+    rows = await db.call(_WORDS, user_id, *arguments, repeatable=True)
+    return None if rows[0]["outcome"] == "common" else _found(rows)
+
+
+class NoPgvector(Exception):
+    """The database has no pgvector (any more), so nothing was searched."""
+
+
+async def search_fused(
+    db: Database,
+    user_id: str,
+    clauses: Clauses,
+    meaning: Meaning,
+    where: Where,
+    *,
+    limit: int,
+    after: tuple[float, str, int] | None,
+    chars: int,
+) -> list[Found] | None:
+    """The same by words and meaning. Its scores are not those of `search`. Raises: NoPgvector."""
+    arguments = _arguments(clauses, where, limit, after, chars)
+    rows = await db.call(_FUSED, user_id, *arguments, meaning.model, meaning.vector, repeatable=True)
+    if rows[0]["outcome"] == "no_pgvector":
+        raise NoPgvector
+    return None if rows[0]["outcome"] == "common" else _found(rows)
+
+
+def _arguments(
+    clauses: Clauses, where: Where, limit: int, after: tuple[float, str, int] | None, chars: int
+) -> tuple[object, ...]:
+    """What both functions take after the user, in their order."""
+    return (
         clauses.kinds,
         clauses.words,
         clauses.patterns,
@@ -85,10 +131,10 @@ async def search(
         *(after or (None, None, None)),
         clauses.mark,
         chars,
-        repeatable=True,
     )
-    if rows[0]["outcome"] == "common":
-        return None
+
+
+def _found(rows: list[Any]) -> list[Found]:
     return [Found(*row[1:]) for row in rows if row["seq"] is not None]
 
 

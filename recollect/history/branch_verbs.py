@@ -101,6 +101,7 @@ class BranchVerbs(Scope):
                 written = 0 if made is None else await branches.tokens(tx, self._user, copy)
         if made is not None:
             self._wrote(self._user, written)
+            self._told(copy, 1)
             return made
         if outcome == "taken":
             raise AlreadyExists(f"new_id: a conversation {copy!r} exists already; choose another id")

@@ -13,6 +13,7 @@ from recollect.history.appending import MAX_KEY_CHARS, appended_or_refused, once
 from recollect.history.formats import Format
 from recollect.history.incoming import check_instructions, check_int, check_text, check_title, prepare
 from recollect.history.query import MAX_QUERY_CHARS, Query, parse
+from recollect.history.ranking import ranked
 from recollect.history.scope import MAX_ID_CHARS, Scope, id_from_key, not_found, users_table
 from recollect.history.snippet import EXCERPT_CHARS
 from recollect.history.tokens import SAFETY
@@ -196,20 +197,21 @@ class ContextVerbs(Scope):
         return window
 
     async def _recalled(self, asked: Query, window: ContextWindow, max_tokens: int) -> recall.Recalled | None:
-        rows = await search.search(
+        best = await ranked(
             self._db,
             self._user,
-            asked.clauses,
+            self._meanings,
+            asked,
             search.ANYWHERE,
             limit=recall.MAX_HITS,
             after=None,
             chars=EXCERPT_CHARS,
         )
-        new = [row for row in rows or () if recall.is_new(row, window)]
+        new = [row for row in (() if best is None else best.found) if recall.is_new(row, window)]
         if not new:
             return None
-        best = [(row.conversation_id, row.seq) for row in new[: recall.WITH_NEIGHBOURS]]
-        around = await search.around(self._db, self._user, best, 1, recall.NEIGHBOUR_CHARS)
+        first = [(row.conversation_id, row.seq) for row in new[: recall.WITH_NEIGHBOURS]]
+        around = await search.around(self._db, self._user, first, 1, recall.NEIGHBOUR_CHARS)
         room = (max_tokens - window.tokens) * 1_000 // _in_budget(1_000, cast("Format", window.format))
         return recall.choose(new, around, asked, window, room)
 

@@ -17,6 +17,9 @@ from typing import Any
 from recollect.models.errors import InvalidArgument
 from recollect.models.parts import storable
 
+MOST_BEFORE = 10_000
+"""More hits than any search has."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -35,17 +38,23 @@ def decode(filters: tuple[Any, ...], cursor: str) -> tuple[datetime, str]:
         raise _wrong() from error
 
 
-def encode_ranked(filters: tuple[Any, ...], score: float, id: str, seq: int) -> str:
-    """The same for a list that is ordered by a score: the place is (score, id, seq)."""
-    return _write(2, filters, score, id, seq)
+def encode_ranked(
+    filters: tuple[Any, ...], score: float, id: str, seq: int, before: int | None = None
+) -> str:
+    """The same for a list that is ordered by a score: the place is (score, id, seq). before: with a number,
+    the ranking is the other one, and so many came up to here."""
+    if before is None:
+        return _write(2, filters, score, id, seq)
+    return _write(3, filters, score, id, seq, before)
 
 
-def decode_ranked(filters: tuple[Any, ...], cursor: str) -> tuple[float, str, int]:
+def decode_ranked(filters: tuple[Any, ...], cursor: str) -> tuple[float, str, int, int | None]:
     """Raises: InvalidArgument for anything `encode_ranked` did not make."""
-    score, id, seq = _read(2, filters, cursor, (float, str, int))
-    if not math.isfinite(score) or not 0 <= seq < 2**31:
+    place = _read(2, filters, cursor, (float, str, int), (float, str, int, int))
+    score, id, seq, before = place if len(place) == 4 else (*place, None)
+    if not math.isfinite(score) or not 0 <= seq < 2**31 or not 0 <= (before or 0) <= MOST_BEFORE:
         raise _wrong()
-    return score, id, seq
+    return score, id, seq, before
 
 
 def _write(version: int, filters: tuple[Any, ...], *place: float | str) -> str:
@@ -53,11 +62,13 @@ def _write(version: int, filters: tuple[Any, ...], *place: float | str) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _read(wanted: int, filters: tuple[Any, ...], cursor: str, types: tuple[type, ...]) -> list[Any]:
+def _read(wanted: int, filters: tuple[Any, ...], cursor: str, *types: tuple[type, ...]) -> list[Any]:
+    """The place in a cursor of version `wanted`, or of those after it with the next types."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         version, digest, *place = json.loads(base64.b64decode(padded, b"-_", validate=True))
-        if version != wanted or [type(each) for each in place] != list(types):
+        kinds: list[type] = [type(each) for each in place]
+        if (version, tuple(kinds)) not in enumerate(types, wanted):
             raise _wrong()
         if not all(storable(each) for each in place if isinstance(each, str)):
             raise _wrong()  # whoever forged it may have put anything into it

@@ -57,6 +57,8 @@ class ImportVerbs(Scope):
                     if piece.last:
                         yield _report(piece)
         finally:
+            if self._meanings is not None and not dry_run:
+                self._meanings.brought(self._user)
             # A thread cannot be stopped; it ends with its group.
             await asyncio.wait((ahead,))
             if not ahead.cancelled():

@@ -39,9 +39,10 @@ _VARIANTS = {
 class Query:
     """The clauses of a query, one entry of each list a clause; see `search_queries_v1`.
 
-    asked:  it is a question or a sentence, not a word that is looked up.
-    mark:   a regular expression of PostgreSQL that finds what the query is about in a text.
-    stems:  what a folded word begins with that is marked; pairs: what is marked anywhere.
+    asked:     it is a question or a sentence, not a word that is looked up.
+    mark:      a regular expression of PostgreSQL that finds what the query is about in a text.
+    stems:     what a folded word begins with that is marked; pairs: what is marked anywhere.
+    positive:  the text without what it excludes.
     """
 
     kinds: list[str] = field(default_factory=list[str])
@@ -51,6 +52,7 @@ class Query:
     asked: bool = False
     stems: tuple[str, ...] = ()
     pairs: tuple[str, ...] = ()
+    positive: str = ""
 
     def add(self, kind: str, words: str, pattern: str | None = None) -> None:
         known = zip(self.kinds, self.words, self.patterns, strict=True)
@@ -79,11 +81,14 @@ def parse(text: object) -> Query:
         )
     query = Query()
     text = readable(text)
+    positive: list[str] = []
     for token in _TOKEN.finditer(text):
         if (phrase := token["phrase"]) is not None:
             _add_phrase(query, "not" if token["not"] else "must", phrase)
-        else:
-            _add_word(query, token["word"])
+            positive += [] if token["not"] else [phrase]
+        elif _add_word(query, token["word"]):
+            positive.append(token["word"].rstrip("*"))
+    query.positive = " ".join(positive)
     looked_for = [words for kind, words in zip(query.kinds, query.words, strict=True) if kind != "not"]
     if not looked_for:
         problem = "only excludes; add what to look for" if query.kinds else "has no letter and no digit"
@@ -97,12 +102,13 @@ def parse(text: object) -> Query:
     return query
 
 
-def _add_word(query: Query, word: str) -> None:
+def _add_word(query: Query, word: str) -> bool:
+    """Whether the word is looked for; else it is excluded."""
     if len(word) > 1 and word[0] == "-" and (word[1].isalpha() or not word[1].isascii()):
         excluded = " ".join(words(word[1:]))
         if excluded:
             query.add("not", excluded)
-        return
+        return False
     pieces = list(words(word))
     if word[-1] == "*" and pieces:
         *pieces, beginning = list(words(word.rstrip("*"))) or pieces
@@ -112,6 +118,7 @@ def _add_word(query: Query, word: str) -> None:
     for piece in pieces:
         # One character of a script without blanks stands at the beginning of a pair, or alone.
         query.add("prefix" if len(piece) == 1 and not _spaced(piece) else "any", piece)
+    return True
 
 
 def _add_phrase(query: Query, kind: str, phrase: str) -> None:

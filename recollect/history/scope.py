@@ -11,6 +11,7 @@ import asyncpg
 
 from recollect.db.database import Database
 from recollect.db.link import CONSTRAINTS as LINK_CONSTRAINTS
+from recollect.history.meanings import Meanings
 from recollect.models.batch import Batch
 from recollect.models.errors import Conflict, NotFound, NotReady
 from recollect.models.message import Appended
@@ -31,12 +32,18 @@ class Scope:
     """One user, the database, and the limits that are settings."""
 
     def __init__(
-        self, db: Database, user_id: str, settings: Settings, wrote: Wrote = lambda user_id, tokens: None
+        self,
+        db: Database,
+        user_id: str,
+        settings: Settings,
+        wrote: Wrote = lambda user_id, tokens: None,
+        meanings: Meanings | None = None,
     ) -> None:
         self._db = db
         self._user = user_id
         self._settings = settings
         self._wrote = wrote
+        self._meanings = meanings
 
     @property
     def user_id(self) -> str:
@@ -45,7 +52,13 @@ class Scope:
     def _landed(self, appended: Appended, batch: Batch) -> Appended:
         if not appended.replayed:
             self._wrote(self._user, sum(batch.token_counts))
+            self._told(appended.conversation_id, appended.first_seq)
         return appended
+
+    def _told(self, conversation_id: str, first: int) -> None:
+        """Messages from `first` on are new."""
+        if self._meanings is not None:
+            self._meanings.appended(self._user, conversation_id, first)
 
 
 def not_found(id: str) -> NotFound:

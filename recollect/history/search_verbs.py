@@ -11,6 +11,7 @@ from recollect.db import search
 from recollect.history import cursor as cursors
 from recollect.history.incoming import check_int, check_moment, check_text
 from recollect.history.query import parse
+from recollect.history.ranking import Place, Ranked, ranked
 from recollect.history.scope import MAX_ID_CHARS, Scope
 from recollect.history.snippet import EXCERPT_CHARS, SNIPPET_CHARS, snippet
 from recollect.models.errors import InvalidArgument
@@ -67,20 +68,22 @@ class SearchVerbs(Scope):
         check_int("context", context, 0, MAX_NEIGHBOURS)
         where = search.Where(conversation_id, exclude, role, since, until)
         filters = (query, *(None if part is None else str(part) for part in astuple(where)))
+        after = None if cursor is None else Place(*cursors.decode_ranked(filters, cursor))
         ask = partial(
-            search.search,
+            ranked,
             user_id=self._user,
-            clauses=parsed.clauses,
+            meanings=self._meanings,
+            query=parsed,
             where=where,
             limit=limit + 1,
-            after=None if cursor is None else cursors.decode_ranked(filters, cursor),
+            after=after,
             chars=EXCERPT_CHARS,
         )
-        found = await self._db.anywhere(ask)
-        if found is None:
+        best = await self._db.anywhere(ask)
+        if best is None:
             raise InvalidArgument("query", COMMON)
         hits: list[SearchHit] = []
-        for row in found[:limit]:
+        for row in best.found[:limit]:
             shown, marks = snippet(
                 row.excerpt,
                 parsed,
@@ -101,10 +104,13 @@ class SearchVerbs(Scope):
             around = await self._db.anywhere(look)
             for hit in hits:
                 hit.neighbours = around[hit.conversation_id, hit.seq]
-        last = hits[-1] if len(found) > limit else None
-        return SearchPage(
-            hits,
-            None
-            if last is None
-            else cursors.encode_ranked(filters, last.score, last.conversation_id, last.seq),
-        )
+        return SearchPage(hits, _next(filters, best, after, hits) if len(best.found) > limit else None)
+
+
+def _next(filters: tuple[str | None, ...], best: Ranked, after: Place | None, hits: list[SearchHit]) -> str:
+    """The cursor of the page behind these hits."""
+    last = hits[-1]
+    before = len(hits) + (0 if after is None else after.before or 0)
+    return cursors.encode_ranked(
+        filters, last.score, last.conversation_id, last.seq, before if best.by_meaning else None
+    )

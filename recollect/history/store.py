@@ -11,7 +11,9 @@ from recollect.db.database import Database
 from recollect.db.inspect import check_ready
 from recollect.history.history import History
 from recollect.history.incoming import check_text
+from recollect.history.meanings import Meanings
 from recollect.history.scope import Wrote
+from recollect.models.errors import NotReady
 from recollect.settings import Settings
 
 
@@ -23,10 +25,17 @@ class Recollect:
         conversation = await history.create(title="Trip to Porto")
     """
 
-    def __init__(self, db: Database, settings: Settings, wrote: Wrote = lambda user_id, tokens: None) -> None:
+    def __init__(
+        self,
+        db: Database,
+        settings: Settings,
+        wrote: Wrote = lambda user_id, tokens: None,
+        meanings: Meanings | None = None,
+    ) -> None:
         self._db = db
         self._settings = settings
         self._wrote = wrote
+        self._meanings = meanings
 
     @classmethod
     @asynccontextmanager
@@ -46,7 +55,14 @@ class Recollect:
         """
         chosen = settings or Settings()
         async with connect(chosen) as db:
-            yield cls(db, chosen, wrote)
+            if chosen.embeddings_url is None:
+                yield cls(db, chosen, wrote)
+                return
+            # Imported here: without embeddings nobody pays for an HTTP client.
+            from recollect.history.semantic.semantic import open_semantic
+
+            async with open_semantic(db, chosen) as semantic:
+                yield cls(db, chosen, wrote, semantic)
 
     @property
     def database(self) -> Database:
@@ -58,7 +74,23 @@ class Recollect:
 
         Raises: InvalidArgument.
         """
-        return History(self._db, check_text("user_id", user_id, 255), self._settings, self._wrote)
+        return History(
+            self._db, check_text("user_id", user_id, 255), self._settings, self._wrote, self._meanings
+        )
+
+    async def embed(self, user_id: str) -> int:
+        """Give all messages of a user that lack one an embedding, and wait for it; how many got one. It
+        happens by itself to users who come back; this is for who wants it done.
+
+        Raises: NotReady (no embeddings are configured, or the database lacks pgvector), Unavailable (the
+        provider fails; what was made stays).
+        """
+        if self._meanings is None:
+            raise NotReady(
+                "There are no embeddings: RECOLLECT_EMBEDDINGS_URL is not set, or the database lacks "
+                "pgvector. `recollect doctor` says which."
+            )
+        return await self._meanings.complete(check_text("user_id", user_id, 255))
 
     async def check_ready(self) -> None:
         """Ask the database whether it still is what this code needs: reached, migrated, and with its

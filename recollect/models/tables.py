@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     JSON,
+    REAL,
     Boolean,
     CheckConstraint,
     Column,
@@ -223,6 +224,30 @@ class Summary(Table, table=True):
     user_id: str = Field(sa_column=_name())
     conversation_id: str = Field(sa_column=_name())
     content: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class Embedding(Table, table=True):
+    """What a message is about, as a model's vector of length 1; empty where the model took no part of it.
+    It can be made again at any time, so backups and exports leave it out.
+
+    An array, not pgvector's type, so that the table is the same where there is no pgvector; without
+    compression and in the row as long as it fits (docs/decisions/search-embeddings.md).
+    """
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["user_id", "conversation_id"],
+            [f"{SCHEMA}.conversation.user_id", f"{SCHEMA}.conversation.id"],
+            ondelete="CASCADE",
+        ),
+        PrimaryKeyConstraint("user_id", "conversation_id", "seq"),
+    )
+
+    seq: int = Field(sa_column=Column(Integer, nullable=False))
+    user_id: str = Field(sa_column=_name())
+    conversation_id: str = Field(sa_column=_name())
+    model: str = Field(sa_column=_name())
+    vector: list[float] = Field(sa_column=Column(ARRAY(REAL), nullable=False))
 
 
 class Access_Token(Table, table=True):  # SQLModel makes it the table's name, in lower case

@@ -51,7 +51,8 @@ class Workers:
 
         listening:  called once all workers accept.
 
-        A worker that cannot even start ends it all: what stops one would stop the next.
+        A worker that cannot even start ends it all: what stops one would stop the next. One that is killed
+        while it starts, as by an operator or for its memory, is replaced as it would be later.
         """
         self._watch_signals()
         for slot in self._slots:
@@ -77,16 +78,27 @@ class Workers:
         slot.started = time.monotonic()
 
     def _wait_until_ready(self) -> bool:
-        """Whether each worker accepts; no, if one died or a signal came before."""
+        """Whether each worker accepts; no, if one cannot or a signal came before."""
         for slot in self._slots:
-            while not slot.ready.poll():
-                if self._code is not None:
+            while not self._accepts(slot):
+                slot.process.join()
+                if self._code is not None or (slot.process.exitcode or 0) >= 0:
                     return False
-                wait([slot.ready, self._woken])
-            try:
-                slot.ready.recv_bytes()
-            except EOFError:  # it died
+                while not slot.process.is_alive():
+                    self._replace_dead()
+                    self._pause()
+        return True
+
+    def _accepts(self, slot: _Slot) -> bool:
+        """Wait until a worker accepts; no, if it died or a signal came before."""
+        while not slot.ready.poll():
+            if self._code is not None:
                 return False
+            wait([slot.ready, self._woken])
+        try:
+            slot.ready.recv_bytes()
+        except EOFError:  # it died
+            return False
         return True
 
     def _replace_dead(self) -> None:

@@ -63,6 +63,11 @@ def filled(database_url: str, recollect: Run) -> str:
                 await history.delete(trashed.id)
 
     asyncio.run(fill())
+    run_sql(
+        database_url,
+        "INSERT INTO recollect.embedding SELECT seq, user_id, conversation_id, 'model', '{1}' "
+        "FROM recollect.message",
+    )
     assert recollect("token", "create", "laptop", "--user", "carol", database_url=database_url).code == 0
     return database_url
 
@@ -83,6 +88,7 @@ def test_a_backup_comes_back_in_another_database_row_for_row(
     done = recollect("restore", str(file), database_url=empty_database_url)
     assert (done.code, done.err) == (0, "")
     assert rows(empty_database_url) == before
+    assert query(empty_database_url, "SELECT FROM recollect.embedding") == []  # they are made again
     assert recollect("doctor", database_url=empty_database_url).code == 0
     again = file.with_name("again")
     assert recollect("backup", str(again), "--json", database_url=empty_database_url).code == 0

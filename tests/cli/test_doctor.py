@@ -14,6 +14,7 @@ from anyio.from_thread import start_blocking_portal
 from recollect.cli.clients import CLIENTS
 from recollect.db.embedded import stop
 from recollect.db.migrate import migrate
+from recollect.db.schema import TABLES
 from recollect.db.target import parse_url
 from tests.cli.conftest import Ran
 from tests.conftest import on_database, run_sql
@@ -45,6 +46,8 @@ def url(server: str) -> Generator[str]:
         "VALUES ('alice', 'c', 1, 1, 'secret')",
         "INSERT INTO recollect.access_token (user_id, name, hash, scopes, expires_at) "
         "VALUES ('alice', 'laptop', sha256('secret'), ARRAY['history:read'], now())",
+        "INSERT INTO recollect.embedding (user_id, conversation_id, seq, model, vector) "
+        "VALUES ('alice', 'c', 1, 'model', '{1}')",
     )
     yield url
     run_sql(
@@ -116,7 +119,7 @@ def test_json_says_the_same(recollect: Recollect, url: str) -> None:
         ("REVOKE SELECT ON recollect.message FROM recollect_app", "isolation", "could not be tried"),
         *(
             (f"ALTER POLICY own_rows ON recollect.{table} USING (true)", "isolation", f"rows of {table}")
-            for table in ("conversation", "message", "summary", "access_token")
+            for table in TABLES
         ),
         *(
             (
@@ -124,7 +127,7 @@ def test_json_says_the_same(recollect: Recollect, url: str) -> None:
                 "isolation",
                 f"write another's {table}",
             )
-            for table in ("conversation", "message", "summary", "access_token")
+            for table in TABLES
         ),
     ],
 )

@@ -162,7 +162,7 @@ def test_foreign_keys_stay_within_the_user(database_url: str) -> None:
         FROM pg_constraint WHERE connamespace = 'recollect'::regnamespace AND contype = 'f'
         """,
     )
-    assert len(rows) == 2
+    assert len(rows) == 3
     for row in rows:
         assert row["ours"]
         assert re.match(r"FOREIGN KEY \(user_id, .*\) REFERENCES \S+\(user_id, ", row["definition"])

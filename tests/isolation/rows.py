@@ -24,6 +24,7 @@ PLANTED = {
     "message": {"seq": 999, "key": None, "fingerprint": None},
     "summary": {"upto_seq": 999},
     "access_token": {"hash": "\\x" + "99" * 32},
+    "embedding": {"seq": 999},
 }
 """What makes a copy of a row a new row; a new table needs a line here."""
 
@@ -52,6 +53,11 @@ async def settle(connection: Connection) -> None:
         await connection.execute(
             """INSERT INTO recollect.access_token (user_id, name, hash, scopes, expires_at)
             VALUES ($1, $1, sha256(convert_to($1, 'UTF8')), ARRAY['history:read'], now())""",
+            user,
+        )
+        await connection.execute(
+            """INSERT INTO recollect.embedding (user_id, conversation_id, seq, model, vector)
+            VALUES ($1, 'talk', 1, 'model', '{1, 0}')""",
             user,
         )
 

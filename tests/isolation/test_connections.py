@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from recollect.db.database import Database
-from recollect.db.schema import SEARCH_FUNCTIONS
+from recollect.db.schema import SEARCH_FUNCTIONS, TABLES
 from recollect.db.target import parse_url
 from recollect.history.history import History
 from recollect.history.store import Recollect
@@ -75,7 +75,7 @@ async def test_a_connecting_role_that_could_bypass_row_security_does_not(
     db = await open_database(role_url)
     try:
         async with db.write("bob") as tx:
-            for table in ("conversation", "message", "summary", "access_token"):
+            for table in TABLES:
                 assert await tx.fetch(f"SELECT * FROM recollect.{table}") == []
                 assert await tx.execute(f"DELETE FROM recollect.{table}") == "DELETE 0"
             assert await tx.execute("UPDATE recollect.conversation SET title = 'x'") == "UPDATE 0"

@@ -52,6 +52,7 @@ STATEMENTS = {
     "list_summaries": (),
     "delete_summary": (1, "another"),
     "stored_tokens": (),
+    "embeddings_lacking": (3, "model", 10, 10),
     "import_counts": (9, 9, 9, 9, False, NOW, None, "taken"),
     "import_header": ("taken", None, "{}", True, None, NOW, 9, 9, 9, 9, False),
 }
@@ -81,6 +82,11 @@ OF_MANY = {
         [None],
     ),
     "messages_around": (["talk"], [1], 2, 10),
+    "embeddings_missing": ("model",),
+    "embeddings_lacking_places": ("talk", 2, "model", 10),
+    "embeddings_lacking_texts": (["talk"], [3], "model", 10),
+    "embeddings_outdated": (["talk"], [1], "another"),
+    "embeddings_insert": (["talk"], [3], [NOW], [1.0, 0.0], [1], [2], "model"),
 }
 """The arguments of statements that are not about the one conversation, after the user."""
 
@@ -92,10 +98,13 @@ async def hers(admin: Connection) -> Connection:
         """INSERT INTO recollect.conversation (user_id, id, last_seq, head_seq, message_count, linear)
         VALUES ('alice', 'talk', 3, 3, 3, false);
         INSERT INTO recollect.message
-            (user_id, conversation_id, seq, parent_seq, token_count, role, text, key, fingerprint)
-        VALUES ('alice', 'talk', 1, 0, 1, 'user', 'secret', 'key', '\\x00'),
-               ('alice', 'talk', 2, 1, 1, 'user', 'secret', NULL, NULL),
-               ('alice', 'talk', 3, 1, 1, 'user', 'secret', NULL, NULL);
+            (user_id, conversation_id, seq, parent_seq, token_count, role, text, key, fingerprint, created_at)
+        VALUES ('alice', 'talk', 1, 0, 1, 'user', 'secret', 'key', '\\x00', '2026-01-01Z'),
+               ('alice', 'talk', 2, 1, 1, 'user', 'secret', NULL, NULL, '2026-01-01Z'),
+               ('alice', 'talk', 3, 1, 1, 'user', 'secret', NULL, NULL, '2026-01-01Z');
+        INSERT INTO recollect.embedding (user_id, conversation_id, seq, model, vector)
+        VALUES ('alice', 'talk', 1, 'model', '{1, 0}');
+        CREATE EXTENSION vector SCHEMA public;
         INSERT INTO recollect.summary (user_id, conversation_id, upto_seq, token_count, content)
         VALUES ('alice', 'talk', 1, 1, 'secret')"""
     )
@@ -104,7 +113,7 @@ async def hers(admin: Connection) -> Connection:
 
 def without_user(source: str) -> str:
     """SQL whose conditions on the user are gone; the parameter keeps its type."""
-    condition = r'\b(?:[cms]\.)?user_id = (p_user|\$1)\b(?: COLLATE "POSIX")?'
+    condition = r'\b(?:[cems]\.)?user_id = (p_user|\$1)\b(?: COLLATE "POSIX")?'
     stripped = re.sub(condition, r"\1::text IS NOT NULL", source)
     assert stripped != source
     assert not re.search("user_id = ", stripped)
@@ -126,7 +135,11 @@ async def unlock(connection: Connection) -> None:
 def test_every_function_and_every_statement_is_tried() -> None:
     # open_v1 has no condition, what it calls has; how words become a query is nobody's.
     functions = {*FUNCTIONS, *RETAINED} - {"open_v1", "search_queries_v1"}
-    assert {call.split()[0] for call in CALLS} | {"search_v1", "search_keys_v1"} == functions
+    assert {call.split()[0] for call in CALLS} | {
+        "search_v1",
+        "search_keys_v1",
+        "search_fused_v1",
+    } == functions
     files = {file.name.removesuffix(".sql") for file in resources.files(sql).iterdir()}
     assert {*functions, *STATEMENTS, *OF_MANY} == {
         name for name in files if not name.startswith("__") and "user_id = " in load(name)
@@ -216,6 +229,27 @@ async def test_a_search_that_forgets_its_user_still_shows_nothing(hers: Connecti
         assert await hers.fetch(SEARCH, "bob", "talk") != []
         await hers.execute(load("search_keys_v1").replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1))
         assert await hers.fetch(SEARCH, "bob", "talk") == []
+
+
+NO_WORD = SEARCH.replace("secret}", "another}")
+FUSED = NO_WORD.replace("search_v1", "search_fused_v1").replace("100\n)", "100, 'model', '{1, 0}'\n)")
+"""Finds by the vector alone: no message holds the word."""
+
+
+async def test_a_search_by_meaning_that_forgets_its_user_still_shows_nothing(hers: Connection) -> None:
+    everything = ("search_queries_v1", "search_keys_v1", "search_fused_v1")
+    async with undone(hers):
+        assert await hers.fetch(NO_WORD, "alice", "talk") == []
+        assert await hers.fetch(FUSED, "alice", "talk") != []
+        assert await hers.fetch(FUSED, "bob", "talk") == []
+        await forget_user_of_search(hers, *everything)
+        assert await hers.fetch(FUSED, "bob", "talk") == []
+        assert await hers.fetch(FUSED, "alice", "talk") != []
+    async with undone(hers):
+        await unlock(hers)
+        assert await hers.fetch(FUSED, "bob", "talk") == []
+        await forget_user_of_search(hers, "search_fused_v1")
+        assert await hers.fetch(FUSED, "bob", "talk") != []
 
 
 async def test_the_search_role_s_function_finds_nothing_for_nobody(hers: Connection) -> None:

@@ -169,15 +169,20 @@ def test_workers_end_when_their_parent_is_killed(serve: Start) -> None:
     eventually(lambda: refused(server.port))
 
 
-def test_a_worker_that_cannot_start_ends_the_server(tmp_path: Path) -> None:
+def ran(tmp_path: Path, work: str) -> tuple[str, int]:
+    """What two workers' parent prints: what it had to tell and its exit code. It is told to end once all
+    workers accept."""
     program = (
-        "import socket\n"
+        "import os, signal, socket\n"
+        "from pathlib import Path\n"
         "from recollect.serving.workers import Workers\n"
-        "def fail(number, bound, ready):\n"
-        "    raise SystemExit(3)\n"
+        f"def work(number, bound, ready):\n{work}"
+        "def listening():\n"
+        "    print('listening')\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
         "if __name__ == '__main__':\n"
         "    with socket.create_server(('127.0.0.1', 0)) as bound:\n"
-        "        print(Workers(2, bound, fail, patience=5).run(lambda: print('listening')))\n"
+        "        print(Workers(2, bound, work, patience=5).run(listening))\n"
     )
     file = tmp_path / "program.py"
     file.write_text(program)
@@ -188,8 +193,25 @@ def test_a_worker_that_cannot_start_ends_the_server(tmp_path: Path) -> None:
         timeout=60,
         check=False,
         env=environment({}),
+        cwd=tmp_path,
     )
-    assert (done.stdout, done.returncode) == ("1\n", 0)
+    return done.stdout, done.returncode
+
+
+def test_a_worker_that_cannot_start_ends_the_server(tmp_path: Path) -> None:
+    assert ran(tmp_path, "    raise SystemExit(3)\n") == ("1\n", 0)
+
+
+def test_a_worker_that_is_killed_while_it_starts_is_replaced(tmp_path: Path) -> None:
+    work = (
+        "    if number == 1 and not Path('killed').exists():\n"
+        "        Path('killed').touch()\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    ready.send_bytes(b'!')\n"
+        "    signal.pause()\n"
+    )
+    assert ran(tmp_path, work) == ("listening\n0\n", 0)
+    assert (tmp_path / "killed").exists()
 
 
 @pytest.mark.parametrize("loop", ["auto", "asyncio"])

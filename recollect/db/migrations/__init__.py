@@ -49,19 +49,31 @@ def make_functions(definitions: Sequence[str]) -> None:
     run("SET LOCAL citus.enable_ddl_propagation = on")
 
 
+def make_function(name: str, definition: str) -> None:
+    """The same for one function, where there are others that do not belong to recollect_app."""
+    _make_one("recollect_app", name, definition)
+
+
 def make_search_function(name: str, definition: str) -> None:
     """Make a function as recollect_search, which may read the rows of all users. Only recollect_app's
     own functions, and the owner, may call it."""
+    _make_one(
+        "recollect_search", name, definition, f"GRANT EXECUTE ON FUNCTION recollect.{name} TO recollect_app"
+    )
+
+
+def _make_one(role: str, name: str, definition: str, *rights: str) -> None:
     run("DO $$ BEGIN PERFORM set_config('recollect.owner', current_user, true); END $$")
     run("SET LOCAL citus.enable_ddl_propagation = off")
-    run("GRANT CREATE ON SCHEMA recollect TO recollect_search")
-    run("SET LOCAL ROLE recollect_search")
+    run(f"GRANT CREATE ON SCHEMA recollect TO {role}")
+    run(f"SET LOCAL ROLE {role}")
     run(definition)
     run(f"REVOKE ALL ON FUNCTION recollect.{name} FROM PUBLIC")
-    run(f"GRANT EXECUTE ON FUNCTION recollect.{name} TO recollect_app")
+    for right in rights:
+        run(right)
     run(_OWNER_MAY_EXECUTE.replace("ALL FUNCTIONS IN SCHEMA recollect", f"FUNCTION recollect.{name}"))
     run("DO $$ BEGIN PERFORM set_config('role', current_setting('recollect.owner'), true); END $$")
-    run("REVOKE CREATE ON SCHEMA recollect FROM recollect_search")
+    run(f"REVOKE CREATE ON SCHEMA recollect FROM {role}")
     run("SET LOCAL citus.enable_ddl_propagation = on")
 
 

@@ -10,6 +10,7 @@ FUNCTIONS = (
     "messages_v2",
     "open_v1",
     "path_v1",
+    "search_fused_v1",
     "search_keys_v1",
     "search_queries_v1",
     "search_v1",

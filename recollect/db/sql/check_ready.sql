@@ -22,7 +22,7 @@ SELECT
         SELECT string_agg(relname, ', ' ORDER BY relname)
         FROM pg_class
         WHERE relnamespace = to_regnamespace('recollect') AND relkind IN ('r', 'p')
-          AND relname IN ('conversation', 'message', 'summary', 'access_token')
+          AND relname IN ('conversation', 'message', 'summary', 'access_token', 'embedding')
           AND NOT (relrowsecurity AND relforcerowsecurity)
     ) AS open_tables,
     (
