@@ -26,7 +26,7 @@ from benchmarks.baseline import MESSAGE_TOKENS, Baseline
 from benchmarks.peers.peers import CACHE, FLOOR, OURS, PeerSpec, interpreter
 from benchmarks.peers.process import Failed
 from benchmarks.peers.programs.peer import text
-from benchmarks.peers.workloads import Extent, Workload
+from benchmarks.peers.workloads import QUICK, Extent, Workload
 from benchmarks.servers import FLOOR as FLOOR_COMMAND
 from benchmarks.servers import RECOLLECT
 from recollect.db.target import parse_url
@@ -34,8 +34,6 @@ from scripts import environment
 
 MEMCP = PeerSpec("memcp", "", "claude-memory-mcp", ("claude-memory-mcp",))
 SERVER_MEMORY = "@modelcontextprotocol/server-memory"
-
-SIZES = (10, 1_000)
 
 Call = tuple[str, dict[str, Any]]
 
@@ -143,7 +141,7 @@ async def measure_servers(
         baseline = Baseline(admin)
         await baseline.create_tables()
         done: list[Workload] = []
-        for size in SIZES:
+        for size in (extent.sizes[0], 200 if extent is QUICK else 1_000):
             id = f"talk-{size}"
             say(f"over stdio: filling conversations of {size:,}")
             await baseline.fill(id, size, text(id), MESSAGE_TOKENS)

@@ -19,13 +19,16 @@ from typing import Any
 
 Item = tuple[str, str, str]
 
-SYLLABLES = ("ba", "ren", "to", "shi", "lum", "e", "qua", "dor", "ni", "kel", "ä", "東", "42", "fra")
+SYLLABLES = ("ba", "ren", "to", "shi", "lum", "e", "qua", "dor", "ni", "kel", "sa", "vo", "tri", "fra")
 VOCABULARY = 3_000
+NOT_ASCII = 50
+"""One word of so many has an accent, as in English with a few names and quotes."""
 
 
 def _words() -> list[str]:
     chance = random.Random(1)
-    return ["".join(chance.choices(SYLLABLES, k=chance.randint(1, 4))) for _ in range(VOCABULARY)]
+    words = ["".join(chance.choices(SYLLABLES, k=chance.randint(1, 4))) for _ in range(VOCABULARY)]
+    return [word + "é" if number % NOT_ASCII == NOT_ASCII - 1 else word for number, word in enumerate(words)]
 
 
 WORDS = _words()
