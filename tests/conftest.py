@@ -28,6 +28,14 @@ from tests.citus import distributed_database, nodes
 EMPTY = "template1"
 
 
+SLOW = ("tests/faults/", "tests/clients/", "tests/conformance/", "tests/serving/", "tests/api/test_fuzz.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long goes first: the file that begins last has one of two processes to itself."""
+    items.sort(key=lambda item: not item.nodeid.startswith(SLOW))
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
