@@ -110,6 +110,8 @@ async def _measure(
     await admin.close()
     surroundings.seconds = time.monotonic() - began
     run.surroundings = surroundings.lines()
+    if extent is QUICK:
+        run.surroundings.append("the short form (`--quick`): small sizes and few calls")
 
 
 def _print(run: Run) -> None:
