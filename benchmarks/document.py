@@ -75,8 +75,8 @@ CAUSES = {
     **{f"append one message to {length:,}": _APPEND for length in (10, 1_000, 10_000)},
     **{f"context of 8,000 tokens of {length:,} messages": _CONTEXT for length in LENGTHS},
     "open_turn over stdio": "It waits for the disk as append_message does, and carries an answer of tens of "
-    "kilobytes as load_context does. See the line with 1,000 tokens for the first alone, and that of the least "
-    "SQL on a bare server, which has to wait and to carry as much.",
+    "kilobytes as load_context does. See the line with 1,000 tokens for the first alone, and that of the "
+    "least SQL on a bare server, which has to wait and to carry as much.",
     "open_turn of 1,000 tokens over stdio": "It waits for the disk as append_message does.",
     "append_message over stdio": "It stores durably: PostgreSQL answers when the log is on the disk, which "
     "an empty tool need not wait for. A faster disk narrows it; `synchronous_commit = off` would remove it, "
