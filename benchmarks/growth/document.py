@@ -48,7 +48,7 @@ def page(found: Found) -> str:
     parts = [INTRODUCTION, "\n".join(f"- {line}" for line in lines)]
     if found.plan.extent is QUICK:
         parts.append("**A quick run: it shows the form. Its calls are too few to be quoted.**")
-    if found.ended is not None:
+    if found.ended is not None and last.sizes.messages < found.plan.stops[-1]:
         parts.append(
             f"The load was to go on to {found.plan.stops[-1]:,} messages and ended at "
             f"{last.sizes.messages:,}: {found.ended}."
