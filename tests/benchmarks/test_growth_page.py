@@ -52,9 +52,9 @@ def stop(search: float = 4.0, many: float = 1.0) -> Stop:
     return Stop(sizes, load, costs, 40_000, 60, 10_000, 300 * MILLION, (sizes, load))
 
 
-def page(*stops: Stop, ended: str | None = None) -> str:
+def page(*stops: Stop, planned: tuple[int, ...] = (), ended: str | None = None) -> str:
     surroundings = Surroundings(datetime(2026, 11, 26, tzinfo=UTC), "machine", "system", "", "", 0.0)
-    plan = Plan([one.sizes.messages for one in stops], 100_000, QUICK, 60, 16)
+    plan = Plan([*(one.sizes.messages for one in stops), *planned], 100_000, QUICK, 60, 16)
     return document.page(Found(plan, surroundings, 25 * 10**9, 250 * 10**9, list(stops), ended))
 
 
@@ -75,7 +75,9 @@ def test_storage_is_told_for_each_byte_of_text() -> None:
 
 
 def test_why_a_load_ended_early_is_told() -> None:
-    assert "ended at 1,000,000: the disk is full." in page(stop(), ended="the disk is full")
+    told = page(stop(), planned=(2_000_000,), ended="the disk is full")
+    assert "was to go on to 2,000,000 messages and ended at 1,000,000: the disk is full." in told
+    assert "was to go on" not in page(stop(), ended="the time was over when it was through")
 
 
 @pytest.mark.parametrize(("many", "verdict"), [(0.8, "a gain"), (1.0, "no gain"), (1.3, "no gain")])
