@@ -20,6 +20,7 @@ class Extent:
     sizes:          of conversations. listed: numbers of conversations to list and erase.
     tasks:          concurrent turns. turning: seconds of them.
     stored:         messages for the bytes on disk.
+    filling:        seconds that a system may take to store a conversation before it is measured.
     """
 
     rounds: int
@@ -30,10 +31,11 @@ class Extent:
     tasks: tuple[int, ...]
     turning: float
     stored: int
+    filling: float
 
 
-FULL = Extent(3, 20, 1.5, (10, 100, 1_000, 10_000), (1_000, 10_000), (32, 128), 3.0, 2_000)
-QUICK = Extent(2, 5, 0.3, (10, 1_000), (100,), (32,), 1.0, 400)
+FULL = Extent(3, 20, 1.5, (10, 100, 1_000, 10_000), (1_000, 10_000), (32, 128), 3.0, 2_000, 180.0)
+QUICK = Extent(2, 5, 0.3, (10, 1_000), (100,), (32,), 1.0, 400, 60.0)
 
 
 @dataclass(slots=True)
@@ -76,19 +78,44 @@ async def measure(workload: Workload, peers: Sequence[PeerProcess], rounds: int,
     return workload
 
 
-def latency(work: str, size: int, extent: Extent) -> Round:
-    """The median milliseconds of one call on a conversation of so many messages. Short ones are made
-    anew for each round, since appends make them grow."""
+class Conversations:
+    """The conversations that are measured, filled when they are first asked for.
 
-    async def one(peer: PeerProcess, number: int) -> float:
-        id = f"{work}-{size}-{number}" if size <= 100 else f"{work}-{size}"
-        if size <= 100 or number == 0:
-            await peer.ask("fill", id=id, count=size)
-        calls = min(extent.calls, max(5, size))
-        taken = await peer.ask("time", work=work, id=id, calls=calls, seconds=extent.seconds)
-        return statistics.median(taken) * 1000
+    Long ones are filled once for all workloads, which add little to them; short ones for each round,
+    since appends make them grow. Who could not fill one in time is not asked again.
+    """
 
-    return one
+    def __init__(self, extent: Extent) -> None:
+        self._extent = extent
+        self._filled: dict[tuple[str, str], Failed | None] = {}
+
+    async def of(self, peer: PeerProcess, work: str, size: int, number: int) -> str:
+        """The id of one. Raises: Failed."""
+        id = f"{work}-{size}-{number}" if size <= 100 else f"of-{size}"
+        asked = peer.spec.name, id
+        if asked not in self._filled:
+            try:
+                await peer.ask("fill", id=id, count=size, seconds=self._extent.filling)
+            except Failed as error:
+                self._filled[asked] = error
+            else:
+                self._filled[asked] = None
+        failed = self._filled[asked]
+        if failed is not None:
+            raise failed
+        return id
+
+    def latency(self, work: str, size: int) -> Round:
+        """The median milliseconds of one call on a conversation of so many messages."""
+        extent = self._extent
+
+        async def one(peer: PeerProcess, number: int) -> float:
+            id = await self.of(peer, work, size, number)
+            calls = min(extent.calls, max(5, size))
+            taken = await peer.ask("time", work=work, id=id, calls=calls, seconds=extent.seconds)
+            return statistics.median(taken) * 1000
+
+        return one
 
 
 async def measure_all(
@@ -119,16 +146,17 @@ async def measure_all(
 
     await run("bytes on disk for a byte of text", "bytes/byte", stored, 1)
     await run("the same with what is there to search the text", "bytes/byte", with_search, 1)
-    for size in extent.sizes:
-        await run(f"append one message to {size:,}", "ms", latency("append", size, extent))
-    for size in extent.sizes:
-        await run(f"append a tool turn of four items to {size:,}", "ms", latency("tools", size, extent))
+    latency = Conversations(extent).latency
+    await run("read all of 1,000", "ms", latency("whole", 1_000))
+    await run("read the last 50 of 1,000", "ms", latency("last", 1_000))
+    await run("a context of 8,000 tokens of 1,000", "ms", latency("context", 1_000))
     long = extent.sizes[-1]
-    await run("read the last 50 of 1,000", "ms", latency("last", 1_000, extent))
     if long > 1_000:
-        await run(f"read the last 50 of {long:,}", "ms", latency("last", long, extent))
-    await run("read all of 1,000", "ms", latency("whole", 1_000, extent))
-    await run("a context of 8,000 tokens of 1,000", "ms", latency("context", 1_000, extent))
+        await run(f"read the last 50 of {long:,}", "ms", latency("last", long))
+    for size in extent.sizes:
+        await run(f"append one message to {size:,}", "ms", latency("append", size))
+    for size in extent.sizes:
+        await run(f"append a tool turn of four items to {size:,}", "ms", latency("tools", size))
     for tasks in extent.tasks:
 
         async def turns(peer: PeerProcess, _number: int, tasks: int = tasks) -> float:

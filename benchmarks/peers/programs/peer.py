@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import math
 import os
 import random
 import sys
@@ -104,10 +105,13 @@ class Work:
     async def open(self, url: str) -> None:
         await self.peer.open(url)
 
-    async def fill(self, id: str, count: int, step: int = 500) -> int:
+    async def fill(self, id: str, count: int, step: int = 500, seconds: float = math.inf) -> int:
         """Fill a conversation, by so many messages in an append; gives the bytes of its texts."""
         size = 0
+        deadline = time.monotonic() + seconds
         for start in range(0, count, step):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{start:,} of {count:,} messages were stored in {seconds:.0f} seconds")
             numbers = range(start, min(start + step, count))
             items = [(("user", "assistant")[n % 2], text(f"{id} {n}"), "") for n in numbers]
             size += sum(len(item[1].encode()) for item in items)
