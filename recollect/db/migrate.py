@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.exc import DBAPIError
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest revision. A test proves that Alembic thinks so too."""
 
 LONGEST_STATEMENT_SECONDS = 3600

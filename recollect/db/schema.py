@@ -18,7 +18,7 @@ SEARCH_ROLE = "recollect_search"
 
 ROLES = (APP_ROLE, SEARCH_ROLE)
 
-SEARCH_FUNCTIONS = ("search_keys_v1",)
+SEARCH_FUNCTIONS = ("search_keys_v2",)
 """The functions that belong to the search role; only functions of the other one call them."""
 
 TABLES = ("conversation", "message", "summary", "access_token", "embedding")

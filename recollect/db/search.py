@@ -14,18 +14,18 @@ from recollect.models.search import Neighbour
 _AROUND = load("messages_around")
 
 _WORDS = (
-    "SELECT * FROM recollect.search_v1("
+    "SELECT * FROM recollect.search_v2("
     "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
 )
 _FUSED = (
-    "SELECT * FROM recollect.search_fused_v1("
+    "SELECT * FROM recollect.search_fused_v2("
     "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"
 )
 
 
 @dataclass(slots=True, frozen=True)
 class Clauses:
-    """What the index is asked; see `search_queries_v1`."""
+    """What the index is asked; see `search_queries_v2`."""
 
     kinds: list[str]
     words: list[str]
@@ -58,7 +58,7 @@ class Meaning:
 
 
 class Found(NamedTuple):
-    """A row of `search_v1`: `excerpt` begins at the character `begins` of the text, counted from 1."""
+    """A row of `search_v2`: `excerpt` begins at the character `begins` of the text, counted from 1."""
 
     conversation_id: str
     title: str | None

@@ -37,7 +37,7 @@ _VARIANTS = {
 
 @dataclass(slots=True)
 class Query:
-    """The clauses of a query, one entry of each list a clause; see `search_queries_v1`.
+    """The clauses of a query, one entry of each list a clause; see `search_queries_v2`.
 
     asked:     it is a question or a sentence, not a word that is looked up.
     mark:      a regular expression of PostgreSQL that finds what the query is about in a text.

@@ -67,8 +67,8 @@ def _name(*, nullable: bool = False) -> Column[str]:
 
 
 SEARCH_VECTOR = (
-    "to_tsvector(CASE language WHEN 1 THEN 'pg_catalog.german'::regconfig WHEN 2 THEN "
-    "'pg_catalog.french'::regconfig WHEN 3 THEN 'pg_catalog.spanish'::regconfig WHEN 4 THEN "
+    "(replace(' ' || strip(to_tsvector(CASE language WHEN 1 THEN 'pg_catalog.german'::regconfig WHEN 2 "
+    "THEN 'pg_catalog.french'::regconfig WHEN 3 THEN 'pg_catalog.spanish'::regconfig WHEN 4 THEN "
     "'pg_catalog.portuguese'::regconfig WHEN 5 THEN 'pg_catalog.italian'::regconfig WHEN 6 THEN "
     "'pg_catalog.dutch'::regconfig WHEN 7 THEN 'pg_catalog.swedish'::regconfig WHEN 8 THEN "
     "'pg_catalog.russian'::regconfig WHEN 9 THEN 'pg_catalog.greek'::regconfig WHEN 10 THEN "
@@ -79,12 +79,19 @@ SEARCH_VECTOR = (
     "'october', 'november', 'december'])[ date_part('month', coalesce(occurred_at, created_at) AT TIME "
     "ZONE 'UTC')::integer] || ' ' || date_part('year', coalesce(occurred_at, created_at) AT TIME ZONE "
     "'UTC')::integer::text || ' ' || CASE WHEN terms IS NULL OR starts_with(terms, ' ') THEN "
-    "coalesce(author || ' ', '') || replace(replace(replace(replace(left(text, 250000), '/', ' '), '.', ' "
-    "'), '-', ' '), '<', ' ') ELSE '' END || coalesce(terms, ''))"
+    "coalesce(author || ' ', '') || replace(replace(replace(replace(CASE WHEN octet_length(text) < 1000 "
+    "THEN text ELSE regexp_replace(left(text, 250000) COLLATE \"C\", '\\S{255}', '\\& ', 'g') END, '/', "
+    "' '), '.', ' '), '-', ' '), '<', ' ') ELSE '' END || coalesce(CASE WHEN octet_length(terms) < 1000 "
+    "THEN terms ELSE regexp_replace(terms COLLATE \"C\", '\\S{255}', '\\& ', 'g') END, '')))::text, ' "
+    "''', ' ''' || lpad(to_hex(hashtextextended(user_id, 0) & 31), 2, '0')))::tsvector"
 )
 """What the search index holds of a message: a lexeme that is its user's own, its date, its author, and
-its words, stemmed in its language. Computed by the index alone, so that no row carries it; whoever asks
-the index repeats this expression, and `search_keys_v1` is the only one who does."""
+its words, stemmed in its language. Each begins with the bucket of the user, one of 32: what the index lists
+under a word are messages of those who share it, so that a search passes by few of other users'. Words of
+more than 255 characters are cut, since a lexeme with its bucket may have 2,046 bytes.
+
+Computed by the index alone, so that no row carries it; whoever asks the index repeats this expression, and
+`search_keys_v2` is the only one who does."""
 
 
 class Conversation(Table, table=True):

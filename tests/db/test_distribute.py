@@ -62,8 +62,8 @@ def test_nothing_else_differs_from_a_database_without_citus(newest_only: str) ->
     after = facts(spread, "recollect_owner")
     assert {fact.partition(":")[0] for fact in before ^ after} == {
         *(f"policy own_rows on {table}" for table in schema.TABLES),
-        "function search_keys_v1",
-        "function search_v1",
+        "function search_keys_v2",
+        "function search_v2",
         "role recollect_app",
     }
     assert [row[0] for row in query(spread, "SELECT rolname FROM pg_roles WHERE rolcanlogin")] == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from dataclasses import dataclass, field
 
@@ -10,6 +11,8 @@ import pytest
 
 from recollect.db.migrate import HEAD, Migrated, migrate, script
 from recollect.db.target import parse_url
+from recollect.history.store import Recollect
+from recollect.settings import Settings
 from tests.conftest import on_database, run_sql
 from tests.db.catalog import facts
 from tests.db.servers import query
@@ -226,7 +229,31 @@ def test_a_long_conversation_is_counted_in_one_pass(newest_only: str) -> None:
     )
     before = query(superuser(newest_only, url), read)[0][0]
     migrate(parse_url(url))
-    # To count, to update and to index: a few looks at each.
-    assert query(superuser(newest_only, url), read)[0][0] - before <= 8 * 50_000
+    # To count, to update, and to index twice: a few looks at each.
+    assert query(superuser(newest_only, url), read)[0][0] - before <= 9 * 50_000
     head = query(superuser(newest_only, url), "SELECT head_tokens FROM recollect.conversation")
     assert head[0][0] == 50_000 // 10 * 45
+
+
+def test_what_was_said_before_is_found_by_a_new_index(server: str) -> None:
+    url = owned_by(server, "CREATEROLE")
+    migrate(parse_url(url), "0005")
+    run_sql(
+        superuser(server, url),
+        "INSERT INTO recollect.conversation (user_id, id, last_seq, head_seq, message_count) "
+        "VALUES ('alice', 'c', 2, 2, 2), ('bob', 'c', 1, 1, 1)",
+        "INSERT INTO recollect.message (user_id, conversation_id, seq, parent_seq, token_count, role, text) "
+        "VALUES ('alice', 'c', 1, 0, 1, 'user', 'the lighthouse ' || repeat('x', 2046)), "
+        "('alice', 'c', 2, 1, 1, 'user', 'the harbour'), ('bob', 'c', 1, 0, 1, 'user', 'the lighthouses')",
+    )
+    migrate(parse_url(url))
+
+    async def found() -> list[list[int]]:
+        async with Recollect.open(Settings.model_validate({"database_url": url})) as store:
+            return [
+                [hit.seq for hit in (await store.for_user(user).search(query)).hits]
+                for user in ("alice", "bob")
+                for query in ("lighthouse", "x" * 2046, "harbour")
+            ]
+
+    assert asyncio.run(found()) == [[1], [1], [2], [1], [], []]

@@ -12,6 +12,7 @@ from recollect.db.database import Database
 from recollect.db.target import parse_url
 from recollect.history.history import History
 from recollect.models.message import NewMessage
+from recollect.models.tables import SEARCH_VECTOR
 from recollect.settings import Settings
 from tests.conftest import cloned_database, run_sql
 
@@ -52,7 +53,7 @@ def filled_url(request: pytest.FixtureRequest, cluster: str, template: str) -> G
 @pytest.fixture(params=["generic", "custom"])
 async def db(filled_url: str, request: pytest.FixtureRequest) -> AsyncGenerator[Database]:
     """The functions plan once for all queries; whether they would plan each makes no difference."""
-    for function in ("search_v1", "search_keys_v1"):
+    for function in ("search_v2", "search_keys_v2"):
         change = f"ALTER FUNCTION recollect.{function} SET plan_cache_mode = force_{request.param}_plan"
         await _run(filled_url, change)
     db = await Database.open(
@@ -109,6 +110,19 @@ async def test_a_search_in_many_messages_reads_a_bounded_part_of_them(db: Databa
     assert len((await bob.search("harbour")).hits) == 10
     after = await _look(db, filled_url)
     assert after["messages"] - before["messages"] <= 2 * 1_000 + 300 * 5 + 11
+
+
+async def test_users_share_no_word_of_the_index_but_with_their_bucket(db: Database, filled_url: str) -> None:
+    """What the index lists under a word is read through by whoever searches for it."""
+    words = f"array_agg(DISTINCT word) FROM recollect.message, unnest({SEARCH_VECTOR}) AS each (word)"
+    connection = await asyncpg.connect(filled_url)
+    rows = await connection.fetch(f"SELECT user_id, {words} GROUP BY user_id ORDER BY user_id")
+    await connection.close()
+    (alice, hers), (bob, his) = rows
+    assert (alice, bob) == ("alice", "bob")
+    assert {word[2:] for word in hers} & {word[2:] for word in his} >= {"harbour", "quiet"}
+    assert not set(hers) & set(his)
+    assert len({word[:2] for word in hers}) == len({word[:2] for word in his}) == 1
 
 
 async def test_what_was_just_appended_is_found(db: Database) -> None:

@@ -134,11 +134,11 @@ async def unlock(connection: Connection) -> None:
 
 def test_every_function_and_every_statement_is_tried() -> None:
     # open_v1 has no condition, what it calls has; how words become a query is nobody's.
-    functions = {*FUNCTIONS, *RETAINED} - {"open_v1", "search_queries_v1"}
+    functions = {*FUNCTIONS, *RETAINED} - {"open_v1", "search_queries_v2"}
     assert {call.split()[0] for call in CALLS} | {
-        "search_v1",
-        "search_keys_v1",
-        "search_fused_v1",
+        "search_v2",
+        "search_keys_v2",
+        "search_fused_v2",
     } == functions
     files = {file.name.removesuffix(".sql") for file in resources.files(sql).iterdir()}
     assert {*functions, *STATEMENTS, *OF_MANY} == {
@@ -200,7 +200,7 @@ async def test_a_statement_that_forgets_its_user_still_shows_and_changes_nothing
         assert await found_by("bob") == one
 
 
-SEARCH = """SELECT seq FROM recollect.search_v1(
+SEARCH = """SELECT seq FROM recollect.search_v2(
     $1, '{any}', '{secret}', '{NULL}', NULL, false, $2, NULL, NULL, NULL, NULL,
     10, NULL, NULL, NULL, 'secret', 100
 ) WHERE seq IS NOT NULL"""
@@ -210,14 +210,14 @@ async def forget_user_of_search(connection: Connection, *functions: str) -> None
     """Also what names the user in the index is gone."""
     for function in functions:
         source = load(function).replace("own && all_of", "all_of")
-        if function != "search_queries_v1":
+        if function != "search_queries_v2":
             source = without_user(source)
         await connection.execute(source.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1))
 
 
 async def test_a_search_that_forgets_its_user_still_shows_nothing(hers: Connection) -> None:
     """The search role sees all rows. What it finds is read under row security, as another role."""
-    everything = ("search_queries_v1", "search_keys_v1", "search_v1")
+    everything = ("search_queries_v2", "search_keys_v2", "search_v2")
     async with undone(hers):
         await forget_user_of_search(hers, *everything)
         assert await hers.fetch(SEARCH, "bob", "talk") == []
@@ -227,17 +227,17 @@ async def test_a_search_that_forgets_its_user_still_shows_nothing(hers: Connecti
         await unlock(hers)
         await forget_user_of_search(hers, *everything)
         assert await hers.fetch(SEARCH, "bob", "talk") != []
-        await hers.execute(load("search_keys_v1").replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1))
+        await hers.execute(load("search_keys_v2").replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1))
         assert await hers.fetch(SEARCH, "bob", "talk") == []
 
 
 NO_WORD = SEARCH.replace("secret}", "another}")
-FUSED = NO_WORD.replace("search_v1", "search_fused_v1").replace("100\n)", "100, 'model', '{1, 0}'\n)")
+FUSED = NO_WORD.replace("search_v2", "search_fused_v2").replace("100\n)", "100, 'model', '{1, 0}'\n)")
 """Finds by the vector alone: no message holds the word."""
 
 
 async def test_a_search_by_meaning_that_forgets_its_user_still_shows_nothing(hers: Connection) -> None:
-    everything = ("search_queries_v1", "search_keys_v1", "search_fused_v1")
+    everything = ("search_queries_v2", "search_keys_v2", "search_fused_v2")
     async with undone(hers):
         assert await hers.fetch(NO_WORD, "alice", "talk") == []
         assert await hers.fetch(FUSED, "alice", "talk") != []
@@ -248,7 +248,7 @@ async def test_a_search_by_meaning_that_forgets_its_user_still_shows_nothing(her
     async with undone(hers):
         await unlock(hers)
         assert await hers.fetch(FUSED, "bob", "talk") == []
-        await forget_user_of_search(hers, "search_fused_v1")
+        await forget_user_of_search(hers, "search_fused_v2")
         assert await hers.fetch(FUSED, "bob", "talk") != []
 
 
@@ -257,8 +257,8 @@ async def test_the_search_role_s_function_finds_nothing_for_nobody(hers: Connect
         for user in ("alice", "bob", ""):
             await hers.execute("SELECT set_config('recollect.user_id', $1, true)", user)
             found = await hers.fetch(
-                """SELECT FROM recollect.search_keys_v1(
-                    recollect.search_queries_v1('alice', '{any}', '{secret}', NULL), '{any}', '{NULL}', false,
+                """SELECT FROM recollect.search_keys_v2(
+                    recollect.search_queries_v2('alice', '{any}', '{secret}', NULL), '{any}', '{NULL}', false,
                     NULL, NULL, NULL, NULL, NULL, 10, NULL, NULL, NULL)"""
             )
             assert len(found) == (3 if user == "alice" else 0)

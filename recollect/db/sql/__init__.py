@@ -10,10 +10,10 @@ FUNCTIONS = (
     "messages_v2",
     "open_v1",
     "path_v1",
-    "search_fused_v1",
-    "search_keys_v1",
-    "search_queries_v1",
-    "search_v1",
+    "search_fused_v2",
+    "search_keys_v2",
+    "search_queries_v2",
+    "search_v2",
     "window_v2",
 )
 """The functions that this version calls. A released file never changes; a new version is a new file."""
