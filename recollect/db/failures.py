@@ -23,7 +23,10 @@ _SESSION_ENDED = ("57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04")
 READ_ONLY_TRANSACTION = "25006"
 _SCHEMA_MISSING = ("42P01", "42883", "42703", "3F000")
 
-MIGRATE = "The database has no Recollect schema, or an older one: run `recollect migrate`."
+MIGRATE = (
+    "The database has no Recollect schema, or one of another version: run `recollect migrate`; where the schema "
+    "is newer than this server, upgrade Recollect."
+)
 GRANT = (
     "The connection's role may not act as recollect_app: run `recollect migrate`, or have its owner run "
     "GRANT recollect_app TO <the role in the database URL>. `recollect doctor` shows more."
