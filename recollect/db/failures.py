@@ -24,8 +24,8 @@ READ_ONLY_TRANSACTION = "25006"
 _SCHEMA_MISSING = ("42P01", "42883", "42703", "3F000")
 
 MIGRATE = (
-    "The database has no Recollect schema, or one of another version: run `recollect migrate`; where the schema "
-    "is newer than this server, upgrade Recollect."
+    "The database has no Recollect schema, or one of another version: run `recollect migrate`; where the "
+    "schema is newer than this server, upgrade Recollect."
 )
 GRANT = (
     "The connection's role may not act as recollect_app: run `recollect migrate`, or have its owner run "

@@ -80,10 +80,10 @@ SEARCH_VECTOR = (
     "ZONE 'UTC')::integer] || ' ' || date_part('year', coalesce(occurred_at, created_at) AT TIME ZONE "
     "'UTC')::integer::text || ' ' || CASE WHEN terms IS NULL OR starts_with(terms, ' ') THEN "
     "coalesce(author || ' ', '') || replace(replace(replace(replace(CASE WHEN octet_length(text) < 1000 "
-    "THEN text ELSE regexp_replace(left(text, 250000) COLLATE \"C\", '\\S{255}', '\\& ', 'g') END, '/', "
-    "' '), '.', ' '), '-', ' '), '<', ' ') ELSE '' END || coalesce(CASE WHEN octet_length(terms) < 1000 "
-    "THEN terms ELSE regexp_replace(terms COLLATE \"C\", '\\S{255}', '\\& ', 'g') END, '')))::text, ' "
-    "''', ' ''' || lpad(to_hex(hashtextextended(user_id, 0) & 31), 2, '0')))::tsvector"
+    "THEN text ELSE regexp_replace(left(text, 250000) COLLATE \"C\", E'\\\\S{255}', E'\\\\& ', 'g') END, "
+    "'/', ' '), '.', ' '), '-', ' '), '<', ' ') ELSE '' END || coalesce(CASE WHEN octet_length(terms) < "
+    "1000 THEN terms ELSE regexp_replace(terms COLLATE \"C\", E'\\\\S{255}', E'\\\\& ', 'g') END, "
+    "'')))::text, ' ''', ' ''' || lpad(to_hex(hashtextextended(user_id, 0) & 31), 2, '0')))::tsvector"
 )
 """What the search index holds of a message: a lexeme that is its user's own, its date, its author, and
 its words, stemmed in its language. Each begins with the bucket of the user, one of 32: what the index lists

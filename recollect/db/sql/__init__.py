@@ -21,6 +21,9 @@ FUNCTIONS = (
 RETAINED = ("append_v1", "messages_v1", "window_v1")
 """The functions that are in the schema only for servers of the version before, while they are replaced."""
 
+REMOVED = ("search_fused_v1", "search_keys_v1", "search_queries_v1", "search_v1")
+"""Functions that a later revision dropped. Their files stay, since the revisions that made them load them."""
+
 
 def load(name: str) -> str:
     """The text of `name`.sql."""

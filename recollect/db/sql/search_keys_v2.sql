@@ -95,12 +95,12 @@ BEGIN
                     coalesce(m.author || ' ', '')
                     || replace(replace(replace(replace(
                         CASE WHEN octet_length(m.text) < 1000 THEN m.text
-                            ELSE regexp_replace(left(m.text, 250000) COLLATE "C", '\S{255}', '\& ', 'g') END,
+                            ELSE regexp_replace(left(m.text, 250000) COLLATE "C", E'\\S{255}', E'\\& ', 'g') END,
                         '/', ' '), '.', ' '), '-', ' '), '<', ' ')
                     ELSE '' END
                 || coalesce(
                     CASE WHEN octet_length(m.terms) < 1000 THEN m.terms
-                        ELSE regexp_replace(m.terms COLLATE "C", '\S{255}', '\& ', 'g') END, '')
+                        ELSE regexp_replace(m.terms COLLATE "C", E'\\S{255}', E'\\& ', 'g') END, '')
             ))::text, ' ''', ' ''' || lpad(to_hex(hashtextextended(m.user_id, 0) & 31), 2, '0')))::tsvector @@ q.query
               -- In another collation, so that no other index answers it: to compute the words of every
               -- message of the user would cost a thousand times as much. Citus sees whose it is.
