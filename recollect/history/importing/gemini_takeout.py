@@ -45,7 +45,8 @@ def read(value: JsonObject) -> ImportedConversation:
         for item in items(value, "safeHtmlItem")
         if isinstance(item, dict) and (words := _plain(str(cast("JsonObject", item).get("html", ""))))
     ]
-    files = [name for name in items(value, "attachedFiles") if isinstance(name, str)]
+    named = [text(value, "imageFile"), *items(value, "attachedFiles")]
+    files = list(dict.fromkeys(name for name in named if isinstance(name, str)))
     messages: list[ImportedMessage] = []
     if prompt:
         parts: list[Part] = [{"type": "text", "text": prompt}]
@@ -73,4 +74,6 @@ def _plain(markup: str) -> str:
     return "\n".join(line.strip() for line in html.unescape(words).splitlines()).strip()
 
 
-FORMAT = ImportFormat("Gemini's MyActivity.json of a Takeout", matches, one_each(matches, read, "products"))
+FORMAT = ImportFormat(
+    "Gemini's MyActivity.json of a Takeout", matches, one_each(matches, read, "Gemini among its products")
+)

@@ -48,6 +48,7 @@ class Progress:
     title:     as it was known when the conversation was made.
     lost:      what messages that cannot be stored followed: what follows them hangs there.
     places:    of each message by its id: its seq and `path_tokens`.
+    digests:   of each message by its id: its `fingerprint`.
     known:     of each message that is here already by its key.
     seqs:      of all messages that an import brought.
     last_seq, head_seq, head_tokens, message_count, linear:  of the conversation as it is stored.
@@ -60,6 +61,7 @@ class Progress:
     outcome: Outcome = "unchanged"
     lost: dict[str, str | None] = field(default_factory=dict[str, str | None])
     places: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    digests: dict[str, bytes] = field(default_factory=dict[str, bytes])
     known: dict[str, tuple[int, bytes | None, int]] = field(
         default_factory=dict[str, tuple[int, bytes | None, int]]
     )
@@ -74,7 +76,8 @@ class Progress:
 
     def begin_again(self) -> None:
         """Forget what was placed: somebody else made the conversation at the same moment."""
-        self.places, self.last_seq, self.head_seq, self.head_tokens = {}, 0, 0, 0
+        self.places, self.digests = {}, {}
+        self.last_seq, self.head_seq, self.head_tokens = 0, 0, 0
         self.message_count, self.linear, self.followed, self.messages, self.added = 0, True, True, 0, 0
 
 

@@ -34,12 +34,21 @@ def place(piece: Piece) -> list[MessageRow]:
     progress = piece.progress
     rows: list[MessageRow] = []
     for said, key, row, terms, language in piece.messages:
+        digest = fingerprint(row)
+        if said.id in progress.places:
+            if progress.digests[said.id] == digest:
+                progress.found.notes.left_out["messages that come twice"] += 1
+            else:
+                problem = f"message {readable(said.id)[:80]}: comes twice; the first one stays"
+                progress.found.notes.fail(problem)
+            continue
+        progress.digests[said.id] = digest
         progress.messages += 1
         known = progress.known.get(key or "")
         if known is not None:
             seq, before, tokens = known
             progress.places[said.id] = (seq, tokens)
-            if before != fingerprint(row):
+            if before != digest:
                 note = "messages that read otherwise than when they were imported; they stay as they were"
                 progress.found.notes.converted[note] += 1
             continue
@@ -49,9 +58,6 @@ def place(piece: Piece) -> list[MessageRow]:
         parent_seq, parent_tokens = (0, 0) if parent is None else progress.places.get(parent, (0, 0))
         seq = progress.last_seq + 1
         tokens = min(parent_tokens + row.token_count, MOST)
-        if said.id in progress.places:
-            progress.found.notes.fail(f"message {readable(said.id)[:80]}: comes twice; the first one stays")
-            continue
         progress.linear = progress.linear and parent_seq == progress.last_seq
         progress.places[said.id] = (seq, tokens)
         progress.last_seq = seq
@@ -74,7 +80,7 @@ def place(piece: Piece) -> list[MessageRow]:
                 row.occurred_at,
                 None,
                 key,
-                fingerprint(row),
+                digest,
                 terms,
                 language,
             )
