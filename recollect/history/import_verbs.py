@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Iterator
 
-from recollect.db import imports
+from recollect.db import imports, notifications
 from recollect.db.database import ReadTx, WriteTx
 from recollect.db.imports import MessageRow, Present
 from recollect.history.importing.piece import Group, Piece, groups
@@ -36,7 +36,8 @@ class ImportVerbs(Scope):
         A conversation's id follows from its source and its id there, a message's key from its id
         there: importing again adds what is new and changes nothing else, and an import that was
         killed goes on when it is started again. What is in the trash here stays as it is. Original
-        times are kept. About 500 messages are written at a time, each time all or nothing.
+        times are kept. About 500 messages are written at a time, each time all or nothing; streams of
+        changes are told of each, in whichever process.
 
         dry_run:  write nothing; the reports say what would happen.
 
@@ -71,6 +72,8 @@ class ImportVerbs(Scope):
         else:
             async with self._db.write(self._user) as tx:
                 await self._place(tx, tx, group)
+                changed = [p.progress.id for p in group.pieces if p.progress.outcome in ("created", "added")]
+                await notifications.tell_of(tx, self._user, changed)
 
     async def _place(self, tx: ReadTx, write: WriteTx | None, group: Group) -> None:
         """Place the messages of a group and, with `write`, store them."""
