@@ -137,7 +137,8 @@ class ImportVerbs(Scope):
             progress.title = title_of(progress, self._settings)
         if stored is None:
             rows = place(piece)
-            if rows and write is not None:
+            # The last piece may be empty, and is where the head is known.
+            if write is not None and (rows or (piece.last and progress.added)):
                 await imports.set_counts(write, self._user, counts_of(progress, self._settings))
         else:
             rows = await self._grow_restored(tx, write, piece, present, stored)

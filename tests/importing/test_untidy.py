@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from recollect.history.history import History
+from recollect.history.importing.piece import GROUP_MESSAGES
 from recollect.history.store import Recollect
 from recollect.models.imported import ImportReport, Problem, Skipped
 from tests.importing.chatgpt_files import conversation, node, write
@@ -256,3 +257,12 @@ async def test_what_is_not_looked_into_is_told(mine: History, tmp_path: Path) ->
         "outer.zip > part.zip: is a zip inside of a zip; unpack it to import it",
     ]
     assert problems(reports) == [f"{tmp_path}/gone.json: there is no such file or folder"]
+
+
+async def test_a_head_in_the_middle_stays_where_it_was_when_the_messages_fill_their_writes(
+    mine: History, tmp_path: Path
+) -> None:
+    found = conversation("a", [f"message {number}" for number in range(GROUP_MESSAGES)], head=249)
+    (report,) = conversations(await import_into(mine, write(tmp_path / "1.json", found)))
+    stored = await mine.get(report.conversation_id)
+    assert (stored.last_seq, stored.head_seq, stored.linear) == (GROUP_MESSAGES, 250, False)
