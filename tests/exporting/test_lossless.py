@@ -175,6 +175,11 @@ async def test_a_later_export_brings_the_conversation_to_its_state(
     assert await exported(bob) == text
     await taken_in(bob, tmp_path / "a.jsonl")
     assert await exported(bob) == text
+    await history.save_summary(id, 1, "the first")  # which no time of the conversation shows
+    text = await exported(history)
+    (tmp_path / "c.jsonl").write_text(text)
+    await taken_in(bob, tmp_path / "c.jsonl")
+    assert await exported(bob) == text
 
 
 async def test_another_conversation_under_the_same_id_stays_untouched(
