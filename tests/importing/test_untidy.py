@@ -240,6 +240,19 @@ async def test_librechat_is_as_old_as_its_messages_and_tells_what_is_none(
     assert problems(reports) == ["a message that is no object: junk"]
 
 
+async def test_a_takeout_keeps_pictures_tables_and_how_code_is_indented(
+    mine: History, tmp_path: Path
+) -> None:
+    table = "<table><tr><td>a</td><td>b</td></tr></table>"
+    answer = f"<p>So:</p>{table}<pre><code>if x &lt; 1:\n    go()</code></pre><p>Done</p>"
+    entry = {"title": "Prompted How?", "time": "2026-05-05T05:05:05Z", "products": ["Gemini Apps"]}
+    entry |= {"safeHtmlItem": [{"html": answer}], "imageFile": "a.png", "attachedFiles": ["a.png", "b.pdf"]}
+    (report,) = conversations(await import_into(mine, write(tmp_path / "MyActivity.json", entry)))
+    asked, said = await messages(mine, report.conversation_id)
+    assert [part.get("name") for part in asked.parts] == [None, "a.png", "b.pdf"]
+    assert said.text == "So:\na | b |\nif x < 1:\n    go()\nDone"
+
+
 async def test_what_is_not_looked_into_is_told(mine: History, tmp_path: Path) -> None:
     inner = tmp_path / "inner.zip"
     with zipfile.ZipFile(inner, "w") as archive:
