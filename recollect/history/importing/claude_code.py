@@ -143,7 +143,7 @@ class _Session:
         return [{"type": "text", "text": content}] if isinstance(content, str) else items(said, "content")
 
     def _begun(self, line: JsonObject, said: JsonObject, element: Element) -> _Answer:
-        id = text(line, "uuid") or element.where
+        id = _id(line, element)
         parent = self._parent(line)
         model_id = text(said, "id")
         if model_id is not None and parent is not None and self._answers.get(parent) == model_id:
@@ -167,7 +167,7 @@ class _Session:
         yield ImportedMessage(answer.id, answer.parent, new)
 
     def _users(self, line: JsonObject, said: JsonObject, element: Element) -> Iterator[ImportedMessage]:
-        id = text(line, "uuid") or element.where
+        id = _id(line, element)
         parent = self._parent(line)
         new = self._read({"role": "user", "content": said.get("content")}, id)
         if new is None:
@@ -223,6 +223,11 @@ class _Session:
             permission_mode=text(line, "permissionMode"),
             queued=line.get("type") == "attachment",
         )
+
+
+def _id(line: JsonObject, element: Element) -> str:
+    """The id of a line; of one without, its number, wherever the file lies."""
+    return text(line, "uuid") or element.where.rpartition(", ")[2]
 
 
 def _said(line: JsonObject) -> JsonObject:

@@ -89,7 +89,7 @@ def is_later(stored: Conversation, present: Present) -> bool:
 def _row(checked: Checked, place: Stored, progress: Progress) -> MessageRow:
     parent = place.parent_seq
     if parent and str(parent) not in progress.places:
-        parent = progress.head_seq
+        parent = int(next(reversed(progress.places), "0"))
         progress.found.notes.converted[
             "messages whose parent could not be read, hung under the one before"
         ] += 1
