@@ -13,6 +13,7 @@ import pytest
 
 from recollect.history.history import History
 from recollect.history.importing.piece import GROUP_MESSAGES
+from recollect.history.importing.values import time
 from recollect.history.store import Recollect
 from recollect.models.imported import ImportReport, Problem, Skipped
 from tests.importing.chatgpt_files import conversation, node, write
@@ -238,6 +239,20 @@ async def test_librechat_is_as_old_as_its_messages_and_tells_what_is_none(
     )
     assert (await messages(mine, report.conversation_id))[1].parts[1]["path"] == "/images/plot.png"
     assert problems(reports) == ["a message that is no object: junk"]
+
+
+@pytest.mark.parametrize(
+    ("value", "year"),
+    [
+        ("1760000001.25", 2025),
+        ("1760000001000", 2025),
+        ("2025-10-09T08:53:21", 2025),
+        ("20251009085321", None),
+    ],
+)
+def test_a_time_is_read_as_numbers_and_as_text(value: str, year: int | None) -> None:
+    found = time(value)
+    assert (found and found.year) == year
 
 
 async def test_a_takeout_keeps_pictures_tables_and_how_code_is_indented(

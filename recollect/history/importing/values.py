@@ -12,8 +12,8 @@ from recollect.history.formats.rendered import JsonObject
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 
-_NUMBER = re.compile(r"\d{9,20}(\.\d+)?", re.ASCII)
-"""Fewer digits may be a date: 20250131."""
+_NUMBER = re.compile(r"(\d{9,10}|\d{13}|\d{16}|\d{19})(\.\d+)?", re.ASCII)
+"""Seconds and their parts; other counts of digits may be dates: 20250131120000."""
 
 
 def text(value: JsonObject, *names: str) -> str | None:
