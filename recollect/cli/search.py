@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from recollect.cli.terminal import day, harmless, one_line, print_json, styled
+from recollect.history.history import History
 from recollect.history.incoming import moment
 from recollect.history.search_verbs import MAX_HITS, MAX_NEIGHBOURS
 from recollect.history.store import Recollect
@@ -31,59 +32,57 @@ def command(
     role: Annotated[Role | None, typer.Option(help="Only what this role said.")] = None,
     since: Annotated[str | None, typer.Option(help="Only from this ISO date or time on.")] = None,
     until: Annotated[str | None, typer.Option(help="Only before this ISO date or time.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=MAX_HITS, help="At most so many.")] = 10,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 10,
     context: Annotated[
         int, typer.Option(min=0, max=MAX_NEIGHBOURS, help="Show so many messages around each.")
     ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines, for programs.")] = False,
 ) -> None:
     """Find messages in all your conversations but those in the trash, best first."""
-    found = asyncio.run(
-        _found(
+    begin = None if since is None else moment("since", since)
+    end = None if until is None else moment("until", until)
+
+    def page(history: History, limit: int, cursor: str | None) -> Awaitable[SearchPage]:
+        return history.search(
             " ".join(query),
-            conversation,
-            exclude,
-            role,
-            None if since is None else moment("since", since),
-            None if until is None else moment("until", until),
-            limit,
-            context,
+            conversation_id=conversation,
+            exclude=exclude,
+            role=role,
+            since=begin,
+            until=end,
+            limit=limit,
+            cursor=cursor,
+            context=context,
         )
-    )
+
+    hits, more = asyncio.run(_found(page, limit))
     if as_json:
-        for hit in found.hits:
+        for hit in hits:
             print_json(asdict(hit))
         return
-    if not found.hits:
+    if not hits:
         print("Nothing was found. Any one word is enough to be found: try others, or fewer filters.")
         return
-    print("\n\n".join(map(_shown, found.hits)))
-    if found.next_cursor is not None:
+    print("\n\n".join(map(_shown, hits)))
+    if more:
         print(styled("2", "\nThere are more: --limit shows them."))
 
 
 async def _found(
-    query: str,
-    conversation: str | None,
-    exclude: str | None,
-    role: Role | None,
-    since: datetime | None,
-    until: datetime | None,
-    limit: int,
-    context: int,
-) -> SearchPage:
+    page: Callable[[History, int, str | None], Awaitable[SearchPage]], limit: int
+) -> tuple[list[SearchHit], bool]:
+    """The first `limit` hits, and whether there are more."""
     settings = Settings()
+    hits: list[SearchHit] = []
     async with Recollect.open(settings) as store:
-        return await store.for_user(settings.user_id).search(
-            query,
-            conversation_id=conversation,
-            exclude=exclude,
-            role=role,
-            since=since,
-            until=until,
-            limit=limit,
-            context=context,
-        )
+        history = store.for_user(settings.user_id)
+        cursor: str | None = None
+        while True:
+            found = await page(history, min(MAX_HITS, limit - len(hits)), cursor)
+            hits += found.hits
+            cursor = found.next_cursor
+            if cursor is None or len(hits) >= limit:
+                return hits, cursor is not None
 
 
 def _shown(hit: SearchHit) -> str:

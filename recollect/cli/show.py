@@ -12,7 +12,7 @@ import typer
 from recollect.cli.terminal import day, harmless, one_line, print_json, styled
 from recollect.db.exports import StoredMessage
 from recollect.history.exporting.document import message_fields
-from recollect.history.exporting.shown import arguments, label
+from recollect.history.exporting.shown import arguments, held, label
 from recollect.history.history import History
 from recollect.history.scope import MAX_PAGE
 from recollect.history.store import Recollect
@@ -85,4 +85,5 @@ def _words(part: Part) -> str:
         return f"← {part_text(part)}"
     if kind == "reasoning" and isinstance(part.get("text"), str):
         return f"(reasoning) {part['text']}"
-    return f"({label(part)})"
+    words = held(part)
+    return f"({label(part)})" if words is None else f"({label(part)})\n{words}"

@@ -174,6 +174,14 @@ async def set_header(tx: WriteTx, user_id: str, row: ConversationRow) -> None:
     )
 
 
+async def summarised(tx: ReadTx, user_id: str, id: str) -> set[int]:
+    """Up to which messages a conversation has summaries."""
+    rows = await tx.fetch(
+        "SELECT upto_seq FROM recollect.summary WHERE user_id = $1 AND conversation_id = $2", user_id, id
+    )
+    return {row["upto_seq"] for row in rows}
+
+
 async def insert_summaries(tx: WriteTx, user_id: str, id: str, summaries: Sequence[Summary]) -> None:
     """Insert those whose message has no summary yet."""
     if summaries:

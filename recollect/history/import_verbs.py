@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Iterator
 
-from recollect.db import imports
+from recollect.db import imports, notifications
 from recollect.db.database import ReadTx, WriteTx
 from recollect.db.imports import MessageRow, Present
-from recollect.history.importing.piece import Group, Piece, groups
+from recollect.history.importing.piece import Group, Piece, Progress, groups
 from recollect.history.importing.place import conversation_row, counts_of, look_at, place, title_of
 from recollect.history.importing.restore import (
     is_later,
@@ -23,6 +23,9 @@ from recollect.models.errors import InvalidArgument
 from recollect.models.imported import ConversationReport, Found, ImportReport
 from recollect.models.parts import check_storable_json
 
+UNTOUCHED = ("failed", "trashed")
+"""Outcomes of conversations to which nothing more is added."""
+
 
 class ImportVerbs(Scope):
     """What one user can bring along."""
@@ -36,7 +39,8 @@ class ImportVerbs(Scope):
         A conversation's id follows from its source and its id there, a message's key from its id
         there: importing again adds what is new and changes nothing else, and an import that was
         killed goes on when it is started again. What is in the trash here stays as it is. Original
-        times are kept. About 500 messages are written at a time, each time all or nothing.
+        times are kept. About 500 messages are written at a time, each time all or nothing; streams of
+        changes are told of each, in whichever process.
 
         dry_run:  write nothing; the reports say what would happen.
 
@@ -71,13 +75,13 @@ class ImportVerbs(Scope):
         else:
             async with self._db.write(self._user) as tx:
                 await self._place(tx, tx, group)
+                changed = [p.progress.id for p in group.pieces if p.progress.outcome in ("created", "added")]
+                await notifications.tell_of(tx, self._user, changed)
 
     async def _place(self, tx: ReadTx, write: WriteTx | None, group: Group) -> None:
         """Place the messages of a group and, with `write`, store them."""
         pieces = {
-            piece.progress.id: piece
-            for piece in group.pieces
-            if piece.progress.outcome not in ("failed", "trashed")
+            piece.progress.id: piece for piece in group.pieces if piece.progress.outcome not in UNTOUCHED
         }
         here = await imports.present(tx, self._user, list(pieces), lock=write is not None)
         fresh = [piece for id, piece in pieces.items() if piece.first and id not in here]
@@ -96,8 +100,10 @@ class ImportVerbs(Scope):
                 piece.progress.found.notes.fail("the conversation was removed while it was imported")
         if write is not None:
             await imports.insert_messages(write, self._user, rows)
-            for piece in pieces.values():
-                await self._summaries(write, piece)
+        for piece in pieces.values():
+            touched = piece.progress.outcome not in UNTOUCHED
+            if touched and piece.last and piece.progress.found.summaries:
+                await self._summaries(tx, write, piece.progress)
 
     async def _make(self, write: WriteTx | None, fresh: list[Piece]) -> list[MessageRow]:
         """Make conversations that are not here; the rows of those that were really made."""
@@ -134,7 +140,8 @@ class ImportVerbs(Scope):
             progress.title = title_of(progress, self._settings)
         if stored is None:
             rows = place(piece)
-            if rows and write is not None:
+            # The last piece may be empty, and is where the head is known.
+            if write is not None and (rows or (piece.last and progress.added)):
                 await imports.set_counts(write, self._user, counts_of(progress, self._settings))
         else:
             rows = await self._grow_restored(tx, write, piece, present, stored)
@@ -164,11 +171,13 @@ class ImportVerbs(Scope):
             progress.outcome = "added"
         return rows
 
-    async def _summaries(self, write: WriteTx, piece: Piece) -> None:
-        progress = piece.progress
-        if piece.last and progress.found.summaries and progress.outcome in ("created", "added"):
-            kept = restored_summaries(progress)
-            await imports.insert_summaries(write, self._user, progress.id, kept)
+    async def _summaries(self, tx: ReadTx, write: WriteTx | None, progress: Progress) -> None:
+        here = await imports.summarised(tx, self._user, progress.id)
+        fresh = [summary for summary in restored_summaries(progress) if summary.upto_seq not in here]
+        if fresh and progress.outcome == "unchanged":
+            progress.outcome = "added"  # one that was written without a message after it
+        if write is not None:
+            await imports.insert_summaries(write, self._user, progress.id, fresh)
 
     def _stored_metadata(self, piece: Piece, stored: Conversation) -> str:
         try:

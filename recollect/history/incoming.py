@@ -20,6 +20,9 @@ FIELDS = {"role": 0, "content": 0, "author": 0, "metadata": 0, "token_count": 0,
 MAX_TOKEN_COUNT = 2**31 - 1
 MAX_INSTRUCTIONS_CHARS = 200_000
 
+INFINITIES = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+"""The moments that the driver sends as infinities."""
+
 
 class Row(NamedTuple):
     """The columns of one message; see `Batch`."""
@@ -86,6 +89,12 @@ def check_moment(argument: str, value: object) -> datetime:
     except OverflowError as error:
         raise InvalidArgument(argument, "is before the year 1 or after 9999 in UTC") from error
     return value
+
+
+def _check_occurred(argument: str, value: object) -> None:
+    """A moment that has a date."""
+    if check_moment(argument, value) in INFINITIES:
+        raise InvalidArgument(argument, "is the first or the last moment there can be; leave it out")
 
 
 def prepare(messages: Sequence[NewMessage], key: str | None, settings: Settings) -> Batch:
@@ -157,7 +166,7 @@ def row_of(where: str, message: NewMessage, settings: Settings) -> Row:
             f"is {size} bytes; the limit is {settings.max_message_bytes}. Split it or store a link",
         )
     if message.occurred_at is not None:
-        check_moment(f"{where}.occurred_at", message.occurred_at)
+        _check_occurred(f"{where}.occurred_at", message.occurred_at)
     content = message.content if isinstance(message.content, list) else None
     metadata = (
         "{}" if message.metadata is None else check_metadata(f"{where}.metadata", message.metadata, settings)

@@ -10,7 +10,8 @@ from recollect.models.terms import fold
 SNIPPET_CHARS = 300
 EXCERPT_CHARS = 2_000
 """As much of a text is fetched around what was found, to take a snippet out of."""
-_WORD = re.compile(r"[^\W_]+")
+_WORD = re.compile(r"[^\W_](?:[^\W_]|[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0d7f])*")
+"""A word with the marks and vowel signs that some scripts write on its letters."""
 
 
 def snippet(

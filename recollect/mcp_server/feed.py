@@ -2,14 +2,17 @@
 
 The database is the truth: who listens is looked after every two seconds, whichever process wrote,
 and what changed since the last look is told. Hints (an append in this process, a notification from
-another) only make that look happen at once.
+another) only make that look happen at once. But what an import brought keeps the times it had elsewhere,
+which no look finds: the import itself says which conversations it changed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -35,6 +38,12 @@ MOST_CHANGES = 500
 MOST_STREAMS = 16
 """Streams one user may have open in one process."""
 
+MOST_BROUGHT = 400
+"""Most conversations of an import that one look tells of; the next look follows at once."""
+
+BEGIN_SECONDS = 2.0
+"""How long a stream waits until imports of other processes can be heard of, before it begins all the same."""
+
 TELL_SECONDS = 0.1
 """How long hints for other processes are collected."""
 
@@ -45,12 +54,14 @@ Listener = Callable[[ServerEvent], None]
 
 @dataclass(slots=True)
 class _User:
-    """Somebody who listens. seen: what the last look found; looked: when, by the loop's clock."""
+    """Somebody who listens. seen: what the last look found; looked: when, by the loop's clock; brought: marks
+    of conversations that an import changed, until a look."""
 
     listeners: dict[object, Listener] = field(default_factory=dict[object, Listener])
     streams: int = 0
     seen: dict[str, datetime] = field(default_factory=dict[str, datetime])
     looked: float = 0.0
+    brought: set[str] = field(default_factory=set[str])
 
 
 class Feed:
@@ -69,6 +80,7 @@ class Feed:
         self._look = asyncio.Event()
         self._tell = asyncio.Event()
         self._listens = asyncio.Event()
+        self._hears = asyncio.Event()
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Register a stream of the present request's user."""
@@ -107,6 +119,9 @@ class Feed:
             if user.streams == 1:
                 await self._find_changes(name, user)
                 self._listens.set()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(BEGIN_SECONDS):
+                    await self._hears.wait()
             yield
         finally:
             user.streams -= 1
@@ -149,30 +164,38 @@ class Feed:
 
     async def _find_changes(self, name: str, user: _User) -> list[str]:
         """The conversations that changed since the last look, the latest first."""
+        brought = list(itertools.islice(user.brought, MOST_BROUGHT))
         now = asyncio.get_running_loop().time()
         since = OVERLAP_SECONDS + (now - user.looked if user.looked else 0.0)
         user.looked = now
         async with (await self._database()).read(name) as tx:
             found = await conversations.changed(tx, name, since, MOST_CHANGES)
-        changed = [id for id, at in found.items() if user.seen.get(id) != at]
-        user.seen = found
-        return changed
+            imported = await notifications.marked(tx, name, brought) if brought else {}
+        changed = [id for id, at in found.items() if user.seen.get(id) != at and id not in imported]
+        user.seen = found | imported
+        user.brought.difference_update(brought)
+        if user.brought:
+            self._hint(name)
+        return [*changed, *imported]
 
     async def _keep_hearing(self) -> None:
         """Listen for other processes' hints, while there is somebody for whom they matter."""
         while True:
             await self._listens.wait()
             try:
-                await notifications.hear(await self._database(), self._heard)
+                await notifications.hear(await self._database(), self._heard, self._hears.set)
             except RecollectError as error:
                 logger.warning("other processes cannot be heard: %s", error)
             else:
+                self._hears.set()
                 return  # nothing can be heard through the pooler in between; looking has to do
+            self._hears.clear()
             await asyncio.sleep(RETRY_SECONDS)
 
-    def _heard(self, mark: str) -> None:
-        for name in self._users:
+    def _heard(self, mark: str, brought: Sequence[str]) -> None:
+        for name, user in self._users.items():
             if notifications.mark(name) == mark:
+                user.brought.update(brought)
                 self._hint(name)
 
     async def _keep_telling(self) -> None:

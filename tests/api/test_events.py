@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx2
 
@@ -15,8 +16,11 @@ from recollect.identity.caller import READ, Caller
 from recollect.mcp_server.feed import MOST_STREAMS
 from recollect.models.message import NewMessage
 from tests.api.conftest import Server, problem, user_says
+from tests.importing.chatgpt_files import conversation, write
+from tests.importing.conftest import import_into
 
 ADDRESS = "/api/me/events"
+FILE = {"Content-Type": "application/octet-stream"}
 LIMIT = 15.0
 
 
@@ -65,6 +69,25 @@ async def test_a_change_is_told_whoever_made_it(
         # As another process would: nobody here is told of it.
         await shared_store.for_user(user).append("talk", NewMessage("user", "y"))
         assert await stream.next() == ("changed", {"conversation_id": "talk"})
+
+
+async def test_an_import_is_told_although_it_keeps_the_old_times(
+    api: httpx2.AsyncClient, shared_store: Recollect, user: str, tmp_path: Path
+) -> None:
+    old, new = [conversation("a", ["1"])], [conversation("a", ["1", "2"]), conversation("b", ["1"])]
+    async with listen(api) as stream:
+        sent = await api.post("/api/me/import", content=json.dumps(old), headers=FILE)
+        first = json.loads(sent.text.splitlines()[0])["conversation"]["id"]
+        assert await stream.next() == ("changed", {"conversation_id": first})
+        # As another process would: nobody here is told of it.
+        await import_into(shared_store.for_user(user), write(tmp_path / "1.json", *new))
+        told = [await stream.next(), await stream.next()]
+        ids = [one.id for one in (await shared_store.for_user(user).list()).conversations]
+        assert sorted(data["conversation_id"] for _, data in told) == sorted(ids)
+        # What changes nothing is not told, and what was told is not told again.
+        await import_into(shared_store.for_user(user), tmp_path / "1.json")
+        await shared_store.for_user(user).create(id="last")
+        assert await stream.next() == ("changed", {"conversation_id": "last"})
 
 
 async def test_nobody_hears_of_another_user_s_conversations(

@@ -62,7 +62,7 @@ def test_pieces_that_cannot_be_read_are_named_and_end_with_exit_code_3(ran: Run,
     assert len(listed(ran)) == 1
 
 
-def test_what_was_imported_is_found(ran: Run) -> None:
+def test_what_was_imported_is_found(ran: Run, tmp_path: Path) -> None:
     ran("import", FIXTURES / "claude")
     shown = ran("search", "how", "much", "euros", "--context", "1").out.splitlines()
     assert shown[0].startswith("Visa for Maria  ")
@@ -74,6 +74,10 @@ def test_what_was_imported_is_found(ran: Run) -> None:
         ("80 euros.", [[3, 8]], [])
     ]
     assert "Nothing was found" in ran("search", "--until", "2001-01-01", "euros").out
+    file = write(tmp_path / "1.json", conversation("a", [f"Which lighthouse is {n}?" for n in range(60)]))
+    ran("import", file)
+    assert len(ran("search", "--json", "--limit", "70", "lighthouse").out.splitlines()) == 60
+    assert ran("search", "--limit", "55", "lighthouse").out.endswith("There are more: --limit shows them.\n")
     refused = ran("search", "the")
     assert (refused.code, refused.out) == (1, "")
     assert refused.err.startswith("recollect: query: holds only words that are everywhere")

@@ -175,6 +175,11 @@ async def test_a_later_export_brings_the_conversation_to_its_state(
     assert await exported(bob) == text
     await taken_in(bob, tmp_path / "a.jsonl")
     assert await exported(bob) == text
+    await history.save_summary(id, 1, "the first")  # which no time of the conversation shows
+    text = await exported(history)
+    (tmp_path / "c.jsonl").write_text(text)
+    await taken_in(bob, tmp_path / "c.jsonl")
+    assert await exported(bob) == text
 
 
 async def test_another_conversation_under_the_same_id_stays_untouched(
@@ -212,15 +217,20 @@ async def test_a_broken_line_in_the_middle_costs_its_message(
     store: Recollect, history: History, tmp_path: Path
 ) -> None:
     id = (await history.create()).id
-    await history.append(id, [NewMessage("user", str(number)) for number in range(5)])
+    await history.append(id, [NewMessage("user", str(number)) for number in range(6)])
     lines = (await exported(history)).splitlines()
     lines[4] = lines[4][:20]
-    lines[5] = json.dumps({"message": {**json.loads(lines[5])["message"], "role": "nobody"}})
+    for number, wrong in ((5, {"role": "nobody"}), (7, {"created_at": "9999-12-31T23:59:59.999999Z"})):
+        lines[number] = json.dumps({"message": {**json.loads(lines[number])["message"], **wrong}})
     (tmp_path / "a.jsonl").write_text("\n".join(lines))
     bob = store.for_user("bob")
     reports = await taken_in(bob, tmp_path / "a.jsonl")
     assert any(isinstance(report, Problem) for report in reports)
     (report,) = [report for report in reports if isinstance(report, ConversationReport)]
-    assert len(report.notes.problems) == 1
+    assert len(report.notes.problems) == 2
+    (again,) = [
+        one for one in await taken_in(bob, tmp_path / "a.jsonl") if isinstance(one, ConversationReport)
+    ]
+    assert (again.outcome, again.added) == ("unchanged", 0)
     assert (await bob.context(id)).omitted == 0
     assert [m.text for m in (await bob.list_messages(id)).messages] == ["0", "1", "4"]

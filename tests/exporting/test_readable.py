@@ -104,6 +104,28 @@ async def test_markdown_is_readable_and_an_open_code_block_swallows_nothing(hist
     assert '````\n{\n  "code": "```"\n}\n````' in text
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("```print(1)``` is code", "```print(1)``` is code"),
+        ("```\n```js\nstill open", "```\n```js\nstill open\n```"),
+        ("~~~\n<b>\n~~~ \n<!-- open", "~~~\n<b>\n~~~ \n\\<!-- open"),
+        ("a <b>\n<script>\n   </details>", "a <b>\n\\<script>\n   \\</details>"),
+        ("<https://example.org> 1 < 2\n< 3", "<https://example.org> 1 < 2\n< 3"),
+    ],
+)
+async def test_no_markdown_of_a_message_swallows_the_next(alice: History, said: str, shown: str) -> None:
+    id = (await alice.create(title="<i> `x`")).id
+    file = {"type": "file", "name": "a.txt", "text": "Inside"}
+    await alice.append(id, [NewMessage("user", said, author="<b>"), NewMessage("user", [file])])
+    text = await exported(alice, "markdown", id)
+    assert text.startswith("# \\<i> \\`x\\`\n\n")
+    assert "## #1 user (\\<b>) · " in text
+    assert f"\n\n{shown}\n\n## #2 user" in text
+    assert "*(file a.txt)*\n\n```\nInside\n```" in text
+    assert "<summary>file a.txt</summary><pre>Inside</pre>" in await exported(alice, "html", id)
+
+
 async def test_branches_are_marked(history: History) -> None:
     id = (await history.create()).id
     await history.append(id, [NewMessage("user", "q"), NewMessage("assistant", "first")])

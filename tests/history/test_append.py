@@ -127,6 +127,14 @@ async def test_the_same_key_with_other_content_is_refused(
     assert await texts(history, c) == ["a"]
 
 
+@pytest.mark.parametrize("moment", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])
+async def test_a_moment_that_a_database_takes_for_infinity_is_refused(
+    history: History, c: str, moment: datetime
+) -> None:
+    with pytest.raises(InvalidArgument, match=r"occurred_at: is the first or the last moment"):
+        await history.append(c, NewMessage("user", "a", occurred_at=moment))
+
+
 async def test_one_key_serves_in_each_conversation(history: History, c: str) -> None:
     other = (await history.create()).id
     await history.append(c, user("a"), key="k")

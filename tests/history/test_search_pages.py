@@ -127,6 +127,13 @@ async def test_a_hit_says_where_it_is_and_marks_the_words(harbour: History) -> N
     assert [hit.snippet[begin:end] for begin, end in hit.marks] == ["red", "northern", "pier"]
 
 
+async def test_a_word_is_marked_with_the_signs_on_its_letters(alice: History) -> None:
+    id = (await alice.create()).id
+    await alice.append(id, NewMessage("user", "नमस्ते दुनिया, शुभ दिन"))
+    (hit,) = (await alice.search("दुनिया")).hits
+    assert [hit.snippet[begin:end] for begin, end in hit.marks] == ["दुनिया"]
+
+
 async def test_the_snippet_is_the_part_of_a_long_text_that_answers(history: History) -> None:
     await history.create(id="long")
     text = (

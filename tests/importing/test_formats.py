@@ -118,8 +118,8 @@ async def test_claude_keeps_branches_thinking_tools_and_attachments(
         ("import:m4b", 5),
     ]
     assert (await history.get(report.conversation_id)).head_seq == 6
-    assert [part["type"] for part in stored[0].parts] == ["text", "file", "file"]
-    assert stored[0].parts[1]["text"] == "Valid to 2031."
+    assert [part["type"] for part in stored[0].parts] == ["text", "file", "text", "file"]
+    assert (stored[0].parts[1]["name"], stored[0].parts[2]["text"]) == ("passport.txt", "Valid to 2031.")
     assert stored[1].parts == [
         {
             "type": "reasoning",

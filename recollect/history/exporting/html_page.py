@@ -114,6 +114,8 @@ def _part(part: Part) -> str:
         return _folded("Result (failed)" if part.get("is_error") else "Result", part_text(part))
     if kind == "image" and (picture := _picture(part)) is not None:
         return picture
+    if (held := shown.held(part)) is not None:
+        return _folded(shown.label(part), held)
     return f'<p class="about">({_text(shown.label(part))})</p>\n'
 
 

@@ -1,5 +1,6 @@
-"""Readable Markdown. A message's own words stand as they are, since most of them are Markdown; a code
-block that it left open is closed, so that it cannot swallow what follows."""
+"""Readable Markdown. A message's own words stand as they are, since most of them are Markdown; but a code
+block that it left open is closed, and a line that would begin HTML is shown as it was written, so that
+neither can swallow what follows."""
 
 from __future__ import annotations
 
@@ -11,7 +12,11 @@ from recollect.models.conversation import Summary
 from recollect.models.message import Message, Part
 from recollect.models.parts import part_text, readable
 
-_FENCES = re.compile(r"^ {0,3}(`{3,}|~{3,})", re.MULTILINE)
+_LINES = re.compile(
+    r"^ {0,3}(?:(`{3,}|~{3,})([^\n]*)|<(?![A-Za-z][A-Za-z0-9+.-]*:)(?=[A-Za-z/!?]))", re.MULTILINE
+)
+"""Lines with a fence and what stands behind it, and those that begin HTML; not <https://links>."""
+
 _TICKS = re.compile("`+")
 
 
@@ -27,8 +32,8 @@ class Markdown:
         found = exported.conversation
         about = f"{found.message_count} messages, {shown.minute(found.created_at)} to "
         lines = [
-            f"# {shown.title_of(exported)}",
-            f"`{shown.one_line(found.id)}`: {about}{shown.minute(found.updated_at)}",
+            f"# {_heading(shown.title_of(exported))}",
+            f"{_code(shown.one_line(found.id))}: {about}{shown.minute(found.updated_at)}",
         ]
         if found.instructions:
             lines += ["**Instructions**", fenced(found.instructions)]
@@ -38,7 +43,7 @@ class Markdown:
         message = stored.message
         aside = " · another branch" if self._marks is not None and self._marks.aside(message.seq) else ""
         after = "" if message.parent_seq == message.seq - 1 else f" · follows #{message.parent_seq}"
-        heading = f"## #{message.seq} {shown.who(message)} · {shown.said_at(message)}{after}{aside}"
+        heading = f"## #{message.seq} {_heading(shown.who(message))} · {shown.said_at(message)}{after}{aside}"
         return f"{heading}\n\n{_body(message)}\n\n"
 
     def summary(self, summary: Summary) -> str:
@@ -76,21 +81,43 @@ def _part(part: Part) -> str:
             else "*Reasoning, not shown*"
         )
     if kind == "tool_call":
-        return f"**Call** of `{shown.one_line(part['name'])}`\n\n{fenced(shown.arguments(part))}"
+        return f"**Call** of {_code(shown.one_line(part['name']))}\n\n{fenced(shown.arguments(part))}"
     if kind == "tool_result":
         failed = " (failed)" if part.get("is_error") else ""
         return f"**Result**{failed}\n\n{fenced(part_text(part))}"
-    return f"*({shown.label(part)})*"
+    label = f"*({_heading(shown.label(part))})*"
+    held = shown.held(part)
+    return f"{label}\n\n{fenced(held)}" if held else label
 
 
 def _closed(text: str) -> str:
-    """Text with its last code block closed."""
+    """Text with its last code block closed, and without HTML that begins a line."""
     text = readable(text)
     open_fence = ""
-    for found in _FENCES.finditer(text):
-        fence = found[1]
-        if not open_fence:
-            open_fence = fence
-        elif fence[0] == open_fence[0] and len(fence) >= len(open_fence):
+    shown: list[str] = []
+    end = 0
+    for found in _LINES.finditer(text):
+        fence, behind = found[1], found[2]
+        if fence is None:
+            if not open_fence:
+                shown += [text[end : found.end() - 1], "\\"]
+                end = found.end() - 1
+        elif not open_fence:
+            # Three backticks and more of them on the same line are code within a line.
+            open_fence = "" if fence[0] == "`" and "`" in behind else fence
+        elif fence[0] == open_fence[0] and len(fence) >= len(open_fence) and not behind.strip():
             open_fence = ""
+    text = "".join([*shown, text[end:]])
     return f"{text}\n{open_fence}" if open_fence else text
+
+
+def _heading(text: str) -> str:
+    """A name within a line of ours, whatever it holds."""
+    return text.replace("\\", "\\\\").replace("<", "\\<").replace("`", "\\`")
+
+
+def _code(text: str) -> str:
+    """Code within a line."""
+    longest = max((len(run) for run in _TICKS.findall(text)), default=0)
+    ticks = "`" * (longest + 1)
+    return f"{ticks} {text} {ticks}" if longest else f"`{text}`"

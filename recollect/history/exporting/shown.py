@@ -59,3 +59,9 @@ def label(part: Part) -> str:
     names = (part.get(name) for name in ("name", "filename", "uri", "url", "file_id", "format"))
     name = next((name for name in names if isinstance(name, str) and name), "")
     return f"{part['type']} {one_line(name)[:200]}".strip()
+
+
+def held(part: Part) -> str | None:
+    """The text of a file whose bytes are text."""
+    words = part.get("text") if part["type"] == "file" else None
+    return words if isinstance(words, str) and words else None

@@ -40,11 +40,11 @@ def _part(block: JsonObject, source: str, made_id: str, open_calls: list[Part], 
         words = text(block, "text")
         return {"type": "text", "text": words, **kept(citations=block.get("citations"))} if words else None
     if kind == "thinking":
-        words = text(block, "thinking")
-        if not words:
-            return None
+        words = text(block, "thinking") or ""
         rest = kept(summaries=block.get("summaries"), signature=text(block, "signature"))
-        return {"type": "reasoning", "text": words, "provider": "anthropic", **rest}
+        return (
+            {"type": "reasoning", "text": words, "provider": "anthropic", **rest} if words or rest else None
+        )
     if kind == "tool_use":
         given: Any = block.get("input")
         call: Part = {
@@ -62,6 +62,9 @@ def _part(block: JsonObject, source: str, made_id: str, open_calls: list[Part], 
     if kind == "voice_note":
         words = "\n".join(filter(None, [text(block, "title"), text(block, "text")]))
         return {"type": "text", "text": words, "transcription": True} if words else None
+    if kind == "knowledge":  # what a search of Claude's found
+        words = "\n".join(filter(None, [text(block, name) for name in ("title", "url", "text")]))
+        return {"type": "text", "text": words, **kept(metadata=block.get("metadata"))} if words else None
     if kind in PLUMBING:
         notes.left_out[f"blocks of the type {kind!r}"] += 1
         return None
@@ -87,9 +90,13 @@ def _result(block: JsonObject, source: str, made_id: str, open_calls: list[Part]
 
 
 def attachments(message: JsonObject) -> list[Part]:
-    """Files that a message of Claude's export names, with the text that was extracted from them."""
-    parts: list[Part] = []
+    """Files that a message of Claude's export names. The text that was extracted from one follows it as a
+    part of its own, so that it is read and found like what was said."""
+    files: list[Part] = []
+    words: list[str | None] = []
     for name, id_field in (("attachments", "id"), ("files", "file_uuid"), ("files_v2", "file_uuid")):
+        # One list repeats files of another; in the same list, two of one name are two files.
+        before = list(files)
         for value in items(message, name):
             if not isinstance(value, dict):
                 continue
@@ -98,14 +105,26 @@ def attachments(message: JsonObject) -> list[Part]:
                 "type": "image" if file.get("file_kind") == "image" else "file",
                 **kept(
                     name=text(file, "file_name"),
-                    text=text(file, "extracted_content"),
                     size=file.get("file_size"),
                     kind=text(file, "file_type"),
                     file_id=text(file, id_field),
                     provider="claude",
                 ),
             }
-            known = [other for other in parts if part.get("name") and other.get("name") == part.get("name")]
-            if not known:
-                parts.append(part)
+            known = next((other for other in before if _same_file(other, part)), None)
+            if known is None:
+                files.append(part)
+                words.append(text(file, "extracted_content"))
+            else:
+                before.remove(known)
+                known.update(known | part)
+    parts: list[Part] = []
+    for part, extracted in zip(files, words, strict=True):
+        parts += [part] if extracted is None else [part, {"type": "text", "text": extracted}]
     return parts
+
+
+def _same_file(one: Part, other: Part) -> bool:
+    if one.get("file_id") and other.get("file_id"):
+        return one["file_id"] == other["file_id"]
+    return bool(one.get("name")) and one.get("name") == other.get("name")

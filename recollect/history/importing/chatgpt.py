@@ -6,6 +6,7 @@ of a tool is an assistant's message to a `recipient`; what the tool said follows
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from recollect.history.formats.rendered import JsonObject
@@ -18,6 +19,8 @@ from recollect.models.message import ROLES, NewMessage, Part
 
 SOURCE = "chatgpt"
 EVERYBODY = (None, "", "all")
+INSTRUCTIONS = ("user_profile", "user_instructions")
+OLD_INSTRUCTIONS = ("about_user_message", "about_model_message")
 
 
 def matches(value: JsonObject) -> bool:
@@ -60,14 +63,17 @@ def read(value: JsonObject) -> ImportedConversation:
 
 
 def _parents(nodes: dict[str, JsonObject]) -> dict[str, str | None]:
-    """The parent of each node; siblings in the order that their parent gives them."""
+    """The parent of each node, or who has it among its children where it names none; siblings in the
+    order that their parent gives them."""
     place: dict[str, int] = {}
-    for node in nodes.values():
-        children = (child for child in items(node, "children") if isinstance(child, str))
-        place.update({child: number for number, child in enumerate(children)})
+    holder: dict[str, str] = {}
+    for id, node in nodes.items():
+        for number, child in enumerate(items(node, "children")):
+            if isinstance(child, str):
+                place[child], holder[child] = number, id
     # Siblings keep the order of this dict; elsewhere it does not matter.
     ordered = sorted(nodes, key=lambda id: place.get(id, 0))
-    return {id: text(nodes[id], "parent") for id in ordered}
+    return {id: text(nodes[id], "parent") or holder.get(id) for id in ordered}
 
 
 def _message(
@@ -83,9 +89,12 @@ def _message(
         return None
     content = obj(said, "content")
     kind = text(content, "content_type") or "text"
+    metadata = obj(said, "metadata")
     if kind == "user_editable_context":
-        _instructions(content, found)
+        _instructions(content, INSTRUCTIONS, found)
         return None
+    if context := obj(metadata, "user_context_message_data"):  # as exports had them until 2024
+        _instructions(context, OLD_INSTRUCTIONS, found)
     author = obj(said, "author")
     role = author.get("role")
     parts = content_parts(content, kind, notes)
@@ -95,14 +104,13 @@ def _message(
     name = text(author, "name")
     recipient = said.get("recipient")
     if role == "assistant" and recipient not in EVERYBODY:
-        parts = [_call(parts, str(recipient), text(node, "id") or text(said, "id") or "", content)]
+        parts = _call(parts, str(recipient), text(node, "id") or text(said, "id") or "", content)
         notes.converted["messages to a tool, kept as calls"] += 1
     elif role == "tool":
         parts = _results(parts, text(node, "parent"), parents, read)
     if role not in ROLES:
         notes.converted[f"messages of the role {str(role)[:40]!r}, kept as the assistant's"] += 1
         role = "assistant"
-    metadata = obj(said, "metadata")
     plain = len(parts) == 1 and parts[0].keys() == {"type", "text"} and parts[0]["type"] == "text"
     return NewMessage(
         role=role,
@@ -119,9 +127,9 @@ def _message(
     )
 
 
-def _instructions(content: JsonObject, found: ImportedConversation) -> None:
+def _instructions(content: JsonObject, names: Sequence[str], found: ImportedConversation) -> None:
     """The custom instructions, which stand in a hidden message: what a model saw before everything."""
-    words = [word for name in ("user_profile", "user_instructions") if (word := text(content, name))]
+    words = [word for name in names if (word := text(content, name))]
     if words:
         found.instructions = "\n\n".join(words)
         found.notes.converted["custom instructions, kept as the conversation's instructions"] += 1
@@ -129,11 +137,13 @@ def _instructions(content: JsonObject, found: ImportedConversation) -> None:
         found.notes.left_out["empty custom instructions"] += 1
 
 
-def _call(parts: list[Part], recipient: str, id: str, content: JsonObject) -> Part:
+def _call(parts: list[Part], recipient: str, id: str, content: JsonObject) -> list[Part]:
+    """A message to a tool as a call, before it what is no words."""
     words = "\n".join(part["text"] for part in parts if isinstance(part.get("text"), str))
     call: Part = {"type": "tool_call", "id": id, "name": recipient, "arguments": words}
     language = text(content, "language")
-    return {**call, "language": language} if language and language != "unknown" else call
+    named = {"language": language} if language and language != "unknown" else {}
+    return [*(part for part in parts if not isinstance(part.get("text"), str)), {**call, **named}]
 
 
 def _results(
@@ -144,7 +154,7 @@ def _results(
     before = read.get(nearest(parent, parents, read.__contains__) or "")
     call: dict[str, Any] = {}
     if before is not None and before.message.role == "assistant" and isinstance(before.message.content, list):
-        call = before.message.content[0]
+        call = before.message.content[-1]
     if call.get("type") != "tool_call":
         return parts
     only = parts[0] if len(parts) == 1 else {}

@@ -56,6 +56,8 @@ def _piece(piece: object, notes: Notes) -> Part | None:
     if isinstance(piece, str):
         return {"type": "text", "text": piece} if piece else None
     if not isinstance(piece, dict):
+        if piece is not None:
+            notes.fail(f"a part of a message that is neither text nor an object: {str(piece)[:40]}")
         return None
     value = cast("JsonObject", piece)
     kind = text(value, "content_type") or text(value, "type") or ""
@@ -64,8 +66,12 @@ def _piece(piece: object, notes: Notes) -> Part | None:
         rest = kept(direction=value.get("direction"), transcription=True)
         return {"type": "text", "text": words, **rest} if words else None
     if kind == "real_time_user_audio_video_asset_pointer":
-        value = obj(value, "audio_asset_pointer") | kept(frames=value.get("frames_asset_pointers"))
-        kind = "audio_asset_pointer"
+        audio, video = obj(value, "audio_asset_pointer"), text(value, "video_container_asset_pointer")
+        frames = kept(frames=value.get("frames_asset_pointers"))
+        if text(audio, "asset_pointer"):
+            value, kind = audio | kept(video=video) | frames, "audio_asset_pointer"
+        elif video:
+            value, kind = {"asset_pointer": video} | frames, "video_container_asset_pointer"
     pointer = text(value, "asset_pointer")
     if kind in POINTERS and pointer:
         notes.converted["images, audio and files, kept as references to the export's files"] += 1

@@ -11,7 +11,7 @@ from typing import cast
 from recollect.history.formats.rendered import JsonObject
 from recollect.history.importing.blocks import attachments, block_parts
 from recollect.history.importing.format import ImportFormat, one_each
-from recollect.history.importing.tree import depth_first, nearest
+from recollect.history.importing.tree import depth_first, nearest, put
 from recollect.history.importing.values import items, kept, text, time
 from recollect.models.imported import ImportedConversation, ImportedMessage
 from recollect.models.message import NewMessage, Role
@@ -41,7 +41,7 @@ def read(value: JsonObject) -> ImportedConversation:
     for number, message in enumerate(items(value, "chat_messages")):
         if isinstance(message, dict):
             said = cast("JsonObject", message)
-            messages[text(said, "uuid") or f"message-{number}"] = said
+            put(messages, text(said, "uuid") or f"message-{number}", said, found.notes)
         else:
             found.notes.fail(f"message {number} is no object")
     parents = _parents(messages)
@@ -75,10 +75,9 @@ def _message(id: str, said: JsonObject, found: ImportedConversation) -> NewMessa
     if words and not any(part["type"] == "text" for part in parts):
         parts.append({"type": "text", "text": words})
     files = attachments(said)
-    if files:
-        found.notes.converted["attachments, kept as files with the text that was taken out of them"] += len(
-            files
-        )
+    if count := sum(part["type"] != "text" for part in files):
+        note = "attachments, kept as files with the text that was taken out of them"
+        found.notes.converted[note] += count
     parts += files
     if not parts:
         found.notes.left_out["messages without content"] += 1

@@ -65,6 +65,8 @@ class _Session:
         """Of an answer by its message's id, the last of the messages that belong to its exchange."""
         self._answers: dict[str, str] = {}
         """Of a message in an exchange, the answer's id."""
+        self._lines: dict[str, int] = {}
+        """Of every line by its uuid, a hash of what it says."""
         self._titled = 0
 
     def messages(self, elements: Elements) -> Iterator[ImportedMessage]:
@@ -77,13 +79,15 @@ class _Session:
                 self.found.notes.converted[note] += 1
             line = element.value
             self._look(line)
+            if self._comes_again(line, element):
+                continue
             kind = line.get("type")
-            said = obj(line, "message")
+            said = _said(line)
             if kind == "assistant" and answer is not None and self._goes_on(answer, line, said):
                 answer.blocks += self._blocks(said)
                 self._follows[str(line.get("uuid"))] = answer.id
                 continue
-            if kind in ("user", "assistant") and said:
+            if said:
                 if answer is not None:
                     yield from self._finished(answer)
                     answer = None
@@ -115,6 +119,21 @@ class _Session:
         if "session" not in found.metadata and found.source_id.startswith("agent-"):
             found.metadata |= kept(session=text(line, "sessionId"))
 
+    def _comes_again(self, line: JsonObject, element: Element) -> bool:
+        """Whether a line is there already, as in files of sessions that were resumed."""
+        uuid = text(line, "uuid")
+        if uuid is None:
+            return False
+        said = hash(str(_said(line)))
+        if uuid not in self._lines:
+            self._lines[uuid] = said
+            return False
+        if self._lines[uuid] == said:
+            self.found.notes.left_out["lines that come twice"] += 1
+        else:
+            self.found.notes.fail(f"{element.where}: message {uuid} comes twice; the first one stays")
+        return True
+
     def _goes_on(self, answer: _Answer, line: JsonObject, said: JsonObject) -> bool:
         same = text(said, "id") is not None and said.get("id") == obj(answer.line, "message").get("id")
         return same and self._follows.get(str(line.get("parentUuid"))) == answer.id
@@ -124,7 +143,7 @@ class _Session:
         return [{"type": "text", "text": content}] if isinstance(content, str) else items(said, "content")
 
     def _begun(self, line: JsonObject, said: JsonObject, element: Element) -> _Answer:
-        id = text(line, "uuid") or element.where
+        id = _id(line, element)
         parent = self._parent(line)
         model_id = text(said, "id")
         if model_id is not None and parent is not None and self._answers.get(parent) == model_id:
@@ -148,7 +167,7 @@ class _Session:
         yield ImportedMessage(answer.id, answer.parent, new)
 
     def _users(self, line: JsonObject, said: JsonObject, element: Element) -> Iterator[ImportedMessage]:
-        id = text(line, "uuid") or element.where
+        id = _id(line, element)
         parent = self._parent(line)
         new = self._read({"role": "user", "content": said.get("content")}, id)
         if new is None:
@@ -173,7 +192,7 @@ class _Session:
         uuid = text(line, "uuid")
         if uuid is not None:
             self._follows[uuid] = self._parent(line)
-        self.found.notes.left_out[f"lines of the type {kind!r}, which hold nothing that was said"] += 1
+        self.found.notes.left_out[f"lines of the type {kind!r}, which are no messages"] += 1
 
     def _parent(self, line: JsonObject) -> str | None:
         # After a compaction the line before is named apart.
@@ -202,7 +221,23 @@ class _Session:
             compact_summary=line.get("isCompactSummary") is True,
             request_id=text(line, "requestId"),
             permission_mode=text(line, "permissionMode"),
+            queued=line.get("type") == "attachment",
         )
+
+
+def _id(line: JsonObject, element: Element) -> str:
+    """The id of a line; of one without, its number, wherever the file lies."""
+    return text(line, "uuid") or element.where.rpartition(", ")[2]
+
+
+def _said(line: JsonObject) -> JsonObject:
+    """The message of a line; empty where it is none. What a user typed while the model was at work stands
+    in an attachment."""
+    if line.get("type") in ("user", "assistant"):
+        return obj(line, "message")
+    attached = obj(line, "attachment") if line.get("type") == "attachment" else {}
+    prompt = attached.get("prompt") if attached.get("type") == "queued_command" else None
+    return {"role": "user", "content": prompt} if prompt else {}
 
 
 FORMAT = ImportFormat("Claude Code's session files", matches, read)

@@ -114,16 +114,24 @@ def reason(error: BaseException) -> str:
 
 def _folder(path: Path) -> Iterator[SourceFile | Problem | Skipped]:
     others = 0
-    for folder, folders, names in os.walk(path, onerror=None, followlinks=False):
+    unread: list[OSError] = []
+    for folder, folders, names in os.walk(path, onerror=unread.append, followlinks=False):
         folders.sort()
+        for name in folders:
+            if (linked := Path(folder, name)).is_symlink():
+                yield Skipped(
+                    str(linked), "is a link to a folder, which is not followed; name it to import it"
+                )
         for name in sorted(names):
             file = Path(folder, name)
             if file.suffix.lower() not in (*READABLE, ".zip"):
                 others += 1
-            elif file.suffix.lower() == ".zip":
+            elif file.suffix.lower() == ".zip" or not file.is_file():
                 yield from files(file)
-            elif file.is_file():
+            else:
                 yield SourceFile(str(file), file.stat().st_size, lambda file=file: file.open("rb"))
+    for error in unread:
+        yield Problem(str(error.filename), f"cannot be read: {reason(error)}")
     if others:
         yield Skipped(str(path), f"files that are neither JSON nor a zip: {others}")
 
@@ -144,7 +152,10 @@ def _members(
         left = max(RATIO_FROM_BYTES, packed_bytes * MAX_RATIO)
         for member in sorted(members, key=lambda member: member.filename):
             name = f"{shown}{IN_ZIP}{_shown(member.filename)}"
-            if PurePosixPath(member.filename).suffix.lower() not in READABLE:
+            suffix = PurePosixPath(member.filename).suffix.lower()
+            if suffix == ".zip":
+                yield Skipped(name, "is a zip inside of a zip; unpack it to import it")
+            elif suffix not in READABLE:
                 others += 1
             elif _unsafe(member.filename):
                 yield Problem(name, "was not read: its name leads out of the archive")

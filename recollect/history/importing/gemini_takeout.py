@@ -20,6 +20,8 @@ TITLE_CHARS = 80
 
 _BREAKS = re.compile(r"(?i)<br\s*/?>|</(p|div|h[1-6]|li|tr|pre|blockquote)>")
 _ITEMS = re.compile(r"(?i)<li[^>]*>")
+_CELLS = re.compile(r"(?i)</t[dh]>")
+_CODE = re.compile(r"(?is)<pre\b[^>]*>(.*?)</pre>")
 _TAGS = re.compile(r"<[^>]*>")
 
 
@@ -45,7 +47,8 @@ def read(value: JsonObject) -> ImportedConversation:
         for item in items(value, "safeHtmlItem")
         if isinstance(item, dict) and (words := _plain(str(cast("JsonObject", item).get("html", ""))))
     ]
-    files = [name for name in items(value, "attachedFiles") if isinstance(name, str)]
+    named = [text(value, "imageFile"), *items(value, "attachedFiles")]
+    files = list(dict.fromkeys(name for name in named if isinstance(name, str)))
     messages: list[ImportedMessage] = []
     if prompt:
         parts: list[Part] = [{"type": "text", "text": prompt}]
@@ -69,8 +72,17 @@ def read(value: JsonObject) -> ImportedConversation:
 
 
 def _plain(markup: str) -> str:
-    words = _TAGS.sub("", _ITEMS.sub("- ", _BREAKS.sub("\n", markup)))
-    return "\n".join(line.strip() for line in html.unescape(words).splitlines()).strip()
+    """The words of an answer. Code keeps its indentation, cells of tables stand apart."""
+    shown: list[str] = []
+    for number, piece in enumerate(_CODE.split(markup)):
+        marked = _CELLS.sub(" | ", _ITEMS.sub("- ", _BREAKS.sub("\n", piece)))
+        words = html.unescape(_TAGS.sub("", marked))
+        if number % 2 == 0:
+            words = "\n".join(line.strip() for line in words.splitlines())
+        shown.append(words.strip("\r\n"))
+    return "\n".join(shown).strip()
 
 
-FORMAT = ImportFormat("Gemini's MyActivity.json of a Takeout", matches, one_each(matches, read, "products"))
+FORMAT = ImportFormat(
+    "Gemini's MyActivity.json of a Takeout", matches, one_each(matches, read, "Gemini among its products")
+)

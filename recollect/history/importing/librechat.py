@@ -7,10 +7,10 @@ from typing import Any, cast
 
 from recollect.history.formats.rendered import JsonObject
 from recollect.history.importing.format import ImportFormat, one_each
-from recollect.history.importing.tree import depth_first, nearest
+from recollect.history.importing.tree import depth_first, nearest, put
 from recollect.history.importing.values import items, kept, obj, text, time
 from recollect.models.imported import ImportedConversation, ImportedMessage, Notes
-from recollect.models.message import NewMessage, Part
+from recollect.models.message import NewMessage, Part, Role
 
 SOURCE = "librechat"
 
@@ -35,7 +35,7 @@ def read(value: JsonObject) -> ImportedConversation:
     )
     parents: dict[str, str | None] = {}
     messages: dict[str, JsonObject] = {}
-    _flatten(items(value, "messages") or items(value, "messagesTree"), parents, messages)
+    _flatten(items(value, "messages") or items(value, "messagesTree"), parents, messages, found.notes)
     read: dict[str, ImportedMessage] = {}
     for id in depth_first(parents, found.notes):
         new = _message(id, messages[id], found.notes)
@@ -43,6 +43,10 @@ def read(value: JsonObject) -> ImportedConversation:
             read[id] = ImportedMessage(id, nearest(parents[id], parents, read.__contains__), new)
     found.messages = read.values()
     found.head = _newest(found.messages)
+    said_at = [said.message.occurred_at for said in read.values() if said.message.occurred_at is not None]
+    # The export of one conversation says when its messages were written, but not when it was.
+    found.created_at = found.created_at or min(said_at, default=None)
+    found.updated_at = found.updated_at or max(said_at, default=None)
     return found
 
 
@@ -53,15 +57,17 @@ def _newest(messages: Iterable[ImportedMessage]) -> str | None:
     return max(dated)[2] if dated and len(dated) == len(told) else None
 
 
-def _flatten(listed: list[Any], parents: dict[str, str | None], messages: dict[str, JsonObject]) -> None:
+def _flatten(
+    listed: list[Any], parents: dict[str, str | None], messages: dict[str, JsonObject], notes: Notes
+) -> None:
     waiting: list[tuple[Any, str | None]] = [(said, None) for said in reversed(listed)]
     while waiting:
         said, holder = waiting.pop()
         if not isinstance(said, dict):
+            notes.fail(f"a message that is no object: {str(said)[:40]}")
             continue
         value = cast("JsonObject", said)
-        id = text(value, "messageId") or f"message-{len(messages)}"
-        messages[id] = value
+        id = put(messages, text(value, "messageId") or f"message-{len(messages)}", value, notes)
         parents[id] = text(value, "parentMessageId") or holder
         waiting.extend((child, id) for child in reversed(items(value, "children")))
 
@@ -74,7 +80,7 @@ def _message(id: str, said: JsonObject, notes: Notes) -> NewMessage | None:
     words = text(said, "text")
     if words and not any(part["type"] == "text" for part in parts):
         parts.append({"type": "text", "text": words})
-    for file in items(said, "files"):
+    for file in [*items(said, "files"), *items(said, "attachments")]:
         if isinstance(file, dict):
             value = cast("JsonObject", file)
             notes.converted["files, kept as references"] += 1
@@ -85,6 +91,7 @@ def _message(id: str, said: JsonObject, notes: Notes) -> NewMessage | None:
                     **kept(
                         name=text(value, "filename"),
                         file_id=text(value, "file_id"),
+                        path=text(value, "filepath"),
                         media_type=text(value, "type"),
                         provider=SOURCE,
                     ),
@@ -95,7 +102,7 @@ def _message(id: str, said: JsonObject, notes: Notes) -> NewMessage | None:
         return None
     plain = len(parts) == 1 and parts[0].keys() == {"type", "text"}
     return NewMessage(
-        role="user" if said.get("isCreatedByUser") is True else "assistant",
+        role=_role(said),
         content=parts[0]["text"] if plain else parts,
         metadata=kept(
             model=text(said, "model"),
@@ -106,6 +113,11 @@ def _message(id: str, said: JsonObject, notes: Notes) -> NewMessage | None:
         ),
         occurred_at=time(said.get("createdAt")),
     )
+
+
+def _role(said: JsonObject) -> Role:
+    by_user = said.get("isCreatedByUser", said.get("sender") == "User")
+    return "user" if by_user is True else "assistant"
 
 
 def _block(block: JsonObject, made_id: str, notes: Notes) -> list[Part]:

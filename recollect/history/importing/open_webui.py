@@ -40,6 +40,8 @@ def read(value: JsonObject) -> ImportedConversation:
     )
     history = obj(obj(chat, "history"), "messages")
     messages = {id: cast("JsonObject", said) for id, said in history.items() if isinstance(said, dict)}
+    if len(messages) < len(history):
+        found.notes.fail(f"{len(history) - len(messages)} messages that are no objects")
     parents = {id: text(said, "parentId") for id, said in messages.items()}
     if not messages:  # the oldest chats have a list alone
         listed = [cast("JsonObject", said) for said in items(chat, "messages") if isinstance(said, dict)]
@@ -71,14 +73,20 @@ def _message(said: JsonObject, notes: Notes) -> NewMessage | None:
                 parts.append({"type": "text", "text": words})
             elif isinstance(block, dict):
                 parts.append({"type": "other", "format": SOURCE, "value": block})
+    if not parts:
+        parts += _output(items(said, "output"))
+    merged = text(obj(said, "merged"), "content")
+    if merged:
+        notes.converted["answers merged out of several models', kept as text"] += 1
+        parts.append({"type": "text", "text": merged, "merged": True})
     for file in items(said, "files"):
         if isinstance(file, dict):
             parts.append(_file(cast("JsonObject", file)))
             notes.converted["files, kept as references or with their bytes"] += 1
     error = said.get("error")
+    shown = text(obj(said, "error"), "content", "message") or (error if isinstance(error, str) else None)
     if error and not parts:
         notes.converted["errors in place of an answer, kept as text"] += 1
-        shown = text(obj(said, "error"), "content", "message")
         parts.append({"type": "text", "text": shown or "(an error without words)"})
     if not parts:
         notes.left_out["messages without content"] += 1
@@ -90,11 +98,33 @@ def _message(said: JsonObject, notes: Notes) -> NewMessage | None:
         metadata=kept(
             model=text(said, "model") or (text(said, "modelName")),
             sources=items(said, "sources"),
+            error=shown if error else None,
             usage=obj(said, "usage") or obj(said, "info"),
             rating=obj(said, "annotation").get("rating"),
         ),
         occurred_at=time(said.get("timestamp")),
     )
+
+
+def _output(listed: list[object]) -> list[Part]:
+    """What stands in the items of an answer whose `content` is empty, as newer versions keep them."""
+    parts: list[Part] = []
+    for item in listed:
+        if not isinstance(item, dict):
+            continue
+        value = cast("JsonObject", item)
+        words = "".join(
+            text(cast("JsonObject", block), "text") or ""
+            for block in items(value, "content")
+            if isinstance(block, dict)
+        )
+        if not words:
+            parts.append({"type": "other", "format": SOURCE, "value": value})
+        elif value.get("type") == "reasoning":
+            parts.append({"type": "reasoning", "text": words})
+        else:
+            parts.append({"type": "text", "text": words})
+    return parts
 
 
 def _file(file: JsonObject) -> Part:

@@ -13,7 +13,14 @@ from recollect.history.formats.rendered import JsonObject
 from recollect.history.importing.elements import Element
 from recollect.history.importing.format import Elements, ImportFormat
 from recollect.history.importing.values import items, obj, text
-from recollect.history.incoming import MAX_INSTRUCTIONS_CHARS, check_int, check_text, message_from_json
+from recollect.history.incoming import (
+    INFINITIES,
+    MAX_INSTRUCTIONS_CHARS,
+    check_int,
+    check_moment,
+    check_text,
+    message_from_json,
+)
 from recollect.history.scope import MAX_ID_CHARS
 from recollect.models.conversation import Conversation, Summary
 from recollect.models.errors import InvalidArgument
@@ -224,7 +231,7 @@ def _time(fields: JsonObject, name: str) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(value)
-        if found.tzinfo is not None:
+        if found.tzinfo is not None and check_moment(name, found) not in INFINITIES:
             return found
     except (TypeError, ValueError):
         pass

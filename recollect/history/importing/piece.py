@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import NamedTuple
 
+from recollect.db.imports import MessageRow
 from recollect.history.incoming import Row, row_of
 from recollect.history.scope import MAX_ID_CHARS, id_of
 from recollect.models.errors import InvalidArgument
@@ -29,6 +31,9 @@ GROUP_BYTES = 8_000_000
 
 KEY_PREFIX = "import:"
 
+MOST = 2**31 - 1
+"""Where `path_tokens` stops."""
+
 
 class Checked(NamedTuple):
     """A message that can be stored: its key, and its columns. Those for the search are made here, in the
@@ -40,6 +45,23 @@ class Checked(NamedTuple):
     terms: str | None
     language: int | None
 
+    def placed(
+        self,
+        id: str,
+        seq: int,
+        parent_seq: int,
+        parent_tokens: int,
+        created_at: datetime | None,
+        fingerprint: bytes | None,
+    ) -> MessageRow:
+        """The message in its place in the conversation `id`, under one whose `path_tokens` are given."""
+        row = self.row
+        return MessageRow(
+            id, seq, parent_seq, row.role, row.author, row.text, row.parts, row.token_count,
+            min(parent_tokens + row.token_count, MOST), row.metadata, row.occurred_at, created_at, self.key,
+            fingerprint, self.terms, self.language,
+        )  # fmt: skip
+
 
 @dataclass(slots=True)
 class Progress:
@@ -48,6 +70,7 @@ class Progress:
     title:     as it was known when the conversation was made.
     lost:      what messages that cannot be stored followed: what follows them hangs there.
     places:    of each message by its id: its seq and `path_tokens`.
+    digests:   of each message by its id: its `fingerprint`.
     known:     of each message that is here already by its key.
     seqs:      of all messages that an import brought.
     last_seq, head_seq, head_tokens, message_count, linear:  of the conversation as it is stored.
@@ -60,6 +83,7 @@ class Progress:
     outcome: Outcome = "unchanged"
     lost: dict[str, str | None] = field(default_factory=dict[str, str | None])
     places: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    digests: dict[str, bytes] = field(default_factory=dict[str, bytes])
     known: dict[str, tuple[int, bytes | None, int]] = field(
         default_factory=dict[str, tuple[int, bytes | None, int]]
     )
@@ -74,7 +98,8 @@ class Progress:
 
     def begin_again(self) -> None:
         """Forget what was placed: somebody else made the conversation at the same moment."""
-        self.places, self.last_seq, self.head_seq, self.head_tokens = {}, 0, 0, 0
+        self.places, self.digests = {}, {}
+        self.last_seq, self.head_seq, self.head_tokens = 0, 0, 0
         self.message_count, self.linear, self.followed, self.messages, self.added = 0, True, True, 0, 0
 
 
@@ -129,7 +154,7 @@ def _pieces(found: ImportedConversation, settings: Settings) -> Iterator[tuple[P
         run: list[Checked] = [] if kept is None else [kept]
         size = 0 if kept is None else _size(kept)
         kept = None
-        while len(run) < GROUP_MESSAGES and kept is None:
+        while kept is None:  # until one is too many: so the last piece holds the last message
             said = next(messages, None)
             if said is None:
                 ended = True
@@ -137,7 +162,7 @@ def _pieces(found: ImportedConversation, settings: Settings) -> Iterator[tuple[P
             checked = _checked(said, progress, settings)
             if checked is None:
                 progress.lost[said.id] = said.parent
-            elif run and size + _size(checked) > GROUP_BYTES:
+            elif run and (len(run) == GROUP_MESSAGES or size + _size(checked) > GROUP_BYTES):
                 kept = checked
             else:
                 run.append(checked)

@@ -11,9 +11,6 @@ from recollect.models.errors import InvalidArgument
 from recollect.models.parts import check_storable_json, readable
 from recollect.settings import Settings
 
-MOST = 2**31 - 1
-"""Where `path_tokens` stops."""
-
 
 def look_at(progress: Progress, present: Present, placed: list[PlacedMessage]) -> None:
     """Take in what is here of a conversation already."""
@@ -33,13 +30,23 @@ def place(piece: Piece) -> list[MessageRow]:
     """The rows to insert, each with its seq. Counts and head of `piece.progress` move on."""
     progress = piece.progress
     rows: list[MessageRow] = []
-    for said, key, row, terms, language in piece.messages:
+    for checked in piece.messages:
+        said, key, row = checked.said, checked.key, checked.row
+        digest = fingerprint(row)
+        if said.id in progress.places:
+            if progress.digests[said.id] == digest:
+                progress.found.notes.left_out["messages that come twice"] += 1
+            else:
+                problem = f"message {readable(said.id)[:80]}: comes twice; the first one stays"
+                progress.found.notes.fail(problem)
+            continue
+        progress.digests[said.id] = digest
         progress.messages += 1
         known = progress.known.get(key or "")
         if known is not None:
             seq, before, tokens = known
             progress.places[said.id] = (seq, tokens)
-            if before != fingerprint(row):
+            if before != digest:
                 note = "messages that read otherwise than when they were imported; they stay as they were"
                 progress.found.notes.converted[note] += 1
             continue
@@ -48,37 +55,15 @@ def place(piece: Piece) -> list[MessageRow]:
             parent = progress.lost[parent]
         parent_seq, parent_tokens = (0, 0) if parent is None else progress.places.get(parent, (0, 0))
         seq = progress.last_seq + 1
-        tokens = min(parent_tokens + row.token_count, MOST)
-        if said.id in progress.places:
-            progress.found.notes.fail(f"message {readable(said.id)[:80]}: comes twice; the first one stays")
-            continue
+        placed = checked.placed(progress.id, seq, parent_seq, parent_tokens, None, digest)
         progress.linear = progress.linear and parent_seq == progress.last_seq
-        progress.places[said.id] = (seq, tokens)
+        progress.places[said.id] = (seq, placed.path_tokens)
         progress.last_seq = seq
         progress.message_count += 1
         progress.added += 1
         if progress.followed:
-            progress.head_seq, progress.head_tokens = seq, tokens
-        rows.append(
-            MessageRow(
-                progress.id,
-                seq,
-                parent_seq,
-                row.role,
-                row.author,
-                row.text,
-                row.parts,
-                row.token_count,
-                tokens,
-                row.metadata,
-                row.occurred_at,
-                None,
-                key,
-                fingerprint(row),
-                terms,
-                language,
-            )
-        )
+            progress.head_seq, progress.head_tokens = seq, placed.path_tokens
+        rows.append(placed)
     if piece.last and progress.added:
         _set_head(progress)
     return rows

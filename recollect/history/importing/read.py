@@ -58,6 +58,12 @@ KNOWN_OTHERS = {
 }
 """Files of exports that hold no conversations, by their names."""
 
+LINES = (".jsonl", ".ndjson")
+"""How files of JSON lines are called."""
+
+WENT_ON = ("{", "[", ",", ":")
+"""How a line ends that is not the whole of an object."""
+
 FIRST_ELEMENTS = 100
 """Of how many elements the format is looked for."""
 
@@ -112,7 +118,7 @@ def _read_text(file: SourceFile, text: Decoded) -> Iterator[Found]:
     elif begun[0] != "{":
         yield _unknown(file, "it begins like neither JSON nor JSON lines")
         return
-    elif _is_lines(begun):
+    elif _is_lines(begun, file.name):
         elements = read_lines(text, file.name)
     else:
         elements = read_object(text, file.name)
@@ -145,11 +151,15 @@ def is_known(value: JsonObject) -> bool:
     return format_of(value) is not None
 
 
-def _is_lines(begun: str) -> bool:
-    """Whether objects stand on lines of their own: after the first line comes another object, or the
-    file is one line."""
+def _is_lines(begun: str, name: str) -> bool:
+    """Whether objects stand on lines of their own: after the first line comes another object, or there
+    is one line as far as one sees. What is called JSON lines may also begin with a line that is broken."""
     first, _, rest = begun.partition("\n")
-    return first.rstrip().endswith("}") and (not rest.strip() or rest.lstrip()[0] == "{")
+    first, rest = first.rstrip(), rest.lstrip()
+    if not rest:
+        return True
+    whole = first.endswith("}") or (name.lower().endswith(LINES) and not first.endswith(WENT_ON))
+    return whole and rest[0] == "{"
 
 
 def _unknown(file: SourceFile, why: str) -> Problem | Skipped:

@@ -6,7 +6,6 @@ import json
 
 from recollect.db.imports import ConversationRow, MessageRow, Present
 from recollect.history.importing.piece import Checked, Piece, Progress
-from recollect.history.importing.place import MOST
 from recollect.models.conversation import Conversation, Summary
 from recollect.models.imported import Stored
 
@@ -90,30 +89,12 @@ def is_later(stored: Conversation, present: Present) -> bool:
 def _row(checked: Checked, place: Stored, progress: Progress) -> MessageRow:
     parent = place.parent_seq
     if parent and str(parent) not in progress.places:
-        parent = progress.head_seq
+        parent = int(next(reversed(progress.places), "0"))
         progress.found.notes.converted[
             "messages whose parent could not be read, hung under the one before"
         ] += 1
     tokens = progress.places[str(parent)][1] if parent else 0
-    row = checked.row
-    return MessageRow(
-        progress.id,
-        place.seq,
-        parent,
-        row.role,
-        row.author,
-        row.text,
-        row.parts,
-        row.token_count,
-        min(tokens + row.token_count, MOST),
-        row.metadata,
-        row.occurred_at,
-        place.created_at,
-        checked.key,
-        place.fingerprint,
-        checked.terms,
-        checked.language,
-    )
+    return checked.placed(progress.id, place.seq, parent, tokens, place.created_at, place.fingerprint)
 
 
 def _said(row: MessageRow) -> tuple[object, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -10,6 +11,9 @@ from recollect.history.formats.rendered import JsonObject
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+
+_NUMBER = re.compile(r"(\d{9,10}|\d{13}|\d{16}|\d{19})(\.\d+)?", re.ASCII)
+"""Seconds and their parts; other counts of digits may be dates: 20250131120000."""
 
 
 def text(value: JsonObject, *names: str) -> str | None:
@@ -39,8 +43,11 @@ def kept(**fields: object) -> dict[str, Any]:
 
 
 def time(value: object) -> datetime | None:
-    """A moment: ISO 8601, or seconds, milliseconds or nanoseconds since 1970. None for anything else."""
+    """A moment: ISO 8601, or seconds, milliseconds or nanoseconds since 1970, also as a string. None for
+    anything else."""
     try:
+        if isinstance(value, str) and _NUMBER.fullmatch(value):
+            value = float(value)
         if isinstance(value, str):
             moment = datetime.fromisoformat(value)
             # Without a zone it can only be UTC: exports are made on servers.
