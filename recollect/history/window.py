@@ -21,10 +21,11 @@ from recollect.history.anchors import Place, first_anchor
 from recollect.history.exchanges import Unit, split_units
 from recollect.history.formats import FORMATS, Format, text
 from recollect.history.formats.providers import OUTGOING
+from recollect.history.formats.speech import steps
 from recollect.history.incoming import check_int
 from recollect.history.tokens import MESSAGE_OVERHEAD, SAFETY, estimate
 from recollect.models.errors import InvalidArgument
-from recollect.models.message import ContextWindow, Message, Role
+from recollect.models.message import ContextWindow, Message, Part, Role
 
 MAX_BUDGET = 2_000_000
 MAX_ROWS = 20_000
@@ -87,10 +88,9 @@ def plan(max_tokens: int, format: Format) -> Plan:
     if format not in FORMATS:
         raise InvalidArgument("format", f"must be one of {', '.join(FORMATS)}")
     budget = int(max_tokens / SAFETY[FAMILIES.get(format, "openai")])
-    # A share that holds no stub is no share: then only the newest unit is cut, to what there is.
-    part, user_part = (
-        share if share >= cut.LEAST_TOKENS else MAX_BUDGET for share in (budget // 4 + 1, budget // 2)
-    )
+    part, user_part = budget // 4 + 1, budget // 2
+    if part < cut.LEAST_TOKENS:  # it holds no stub: then only the newest unit is cut, to what there is
+        part = user_part = MAX_BUDGET
     overhead = text.HEADER_TOKENS if format == "text" else 0
     return Plan(format, max_tokens, budget, part, user_part, overhead, budget * MOST_CHARS_A_TOKEN)
 
@@ -189,21 +189,28 @@ def _cost(unit: Unit, planned: Plan) -> int:
         tokens = message.token_count
         if tokens > planned.part and tokens > (most := planned.most(message)):
             tokens = max(most, cut.least_tokens(message))
-        cost += tokens + (planned.overhead if message.stored_parts is None else _around(message, planned))
+        plain = message.stored_parts is None and message.author is None
+        cost += tokens + (planned.overhead if plain else _around(message, planned))
     if unit.unanswered:
         cost += SYNTHETIC_TOKENS * sum(map(len, unit.unanswered.values()))
     return cost
 
 
 def _around(message: Message, planned: Plan) -> int:
-    """What a message costs beside its own tokens: in the text format, a line in front of it, and the
-    ids of calls in front of calls and results."""
+    """What a message costs beside its own tokens: in the text format, a line in front of it with the
+    author, the ids of calls in front of calls and results, and lines for parts without words."""
     tokens = planned.overhead
-    if tokens and message.stored_parts is not None:
-        for part in message.parts:
-            id = {"tool_call": part.get("id"), "tool_result": part.get("call_id")}.get(part["type"])
-            if id is not None:
-                tokens += CALL_TOKENS + 2 * len(id) // 3
+    if not tokens:
+        return 0
+    if message.author is not None:
+        tokens += estimate(message.author)
+    for part in message.parts if message.stored_parts is not None else ():
+        kind = part["type"]
+        if kind in ("tool_call", "tool_result"):
+            id: str = part["id" if kind == "tool_call" else "call_id"]
+            tokens += CALL_TOKENS + (2 * len(id) // 3 if id.isascii() else estimate(id))
+        elif kind not in ("text", "refusal"):
+            tokens += text.LINE_TOKENS + estimate(text.named(part))
     return tokens
 
 
@@ -309,14 +316,31 @@ def _whole(instructions: str | None, summary: StoredSummary | None, units: list[
         whole.append(_made(-1, "user", words, None))
     for unit in units:
         for message in unit.messages:
-            whole.append(message)
-            results = [
-                {"type": "tool_result", "call_id": call, "content": NO_RESULT}
-                for call in unit.unanswered.get(message.seq, ())
-            ]
-            if results:
-                whole.append(_made(message.seq, "tool", "", json.dumps(results)))
+            calls = unit.unanswered.get(message.seq)
+            whole += [message] if calls is None else _answered(message, calls)
     return whole
+
+
+def _answered(message: Message, calls: list[str]) -> list[Message]:
+    """A message with a note in place of each result that was not recorded: in a message of its own, or
+    right after the call where results stand in the assistant's message, which then holds several steps."""
+    notes: list[Part] = [{"type": "tool_result", "call_id": call, "content": NO_RESULT} for call in calls]
+    rounds = steps(message.parts)
+    if len(rounds) == 1 and not any(part["type"] == "tool_result" for part in rounds[0]):
+        return [message, _made(message.seq, "tool", "", json.dumps(notes))]
+    parts: list[Part] = []
+    for step in rounds:
+        came = [part["call_id"] for part in step if part["type"] == "tool_result"]
+        for part in step:
+            parts.append(part)
+            if part["type"] == "tool_call" and part["id"] in came:
+                came.remove(part["id"])
+            elif part["type"] == "tool_call":
+                note = next((note for note in notes if note["call_id"] == part["id"]), None)
+                if note is not None:  # else it came later, in a message of its own
+                    notes.remove(note)
+                    parts.append(note)
+    return [message._replace(stored_parts=json.dumps(parts))]
 
 
 def _made(seq: int, role: Role, words: str, stored_parts: str | None) -> Message:
