@@ -175,7 +175,7 @@ class ContextVerbs(Scope):
             ) from error
         except InvalidArgument as error:  # it is shorter now than the path was
             raise _other_window(receipts.OTHER_MESSAGES) from error
-        window = build_window(id, found, planned)
+        window = build_window(id, found, planned).window
         problem = receipts.difference(wanted, receipts.read(window.receipt))
         if problem is not None:
             raise _other_window(problem)
@@ -185,13 +185,14 @@ class ContextVerbs(Scope):
         self, id: str, found: messages.Window, planned: Plan, asked: Query | None, max_tokens: int
     ) -> ContextWindow:
         """The window of `planned`, and in what it leaves of `max_tokens` what was asked for."""
-        window = build_window(id, found, planned)
+        shown = build_window(id, found, planned)
+        window = shown.window
         if asked is None:
             return window
         chosen = await self._recalled(asked, window, max_tokens)
         if chosen is None:
             return window
-        window = build_window(id, found, planned, chosen.text)
+        window = shown.recalling(chosen.text)
         window.recalled = chosen.messages
         window.tokens = min(max_tokens, window.tokens + _in_budget(chosen.tokens, planned.format))
         return window

@@ -14,6 +14,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import cast
 
 from recollect.db.messages import StoredSummary, Window
 from recollect.history import cut, receipt
@@ -21,6 +22,7 @@ from recollect.history.anchors import Place, first_anchor
 from recollect.history.exchanges import Unit, split_units
 from recollect.history.formats import FORMATS, Format, text
 from recollect.history.formats.providers import OUTGOING
+from recollect.history.formats.rendered import Provider
 from recollect.history.formats.speech import steps
 from recollect.history.incoming import check_int
 from recollect.history.tokens import MESSAGE_OVERHEAD, SAFETY, estimate
@@ -95,13 +97,24 @@ def plan(max_tokens: int, format: Format) -> Plan:
     return Plan(format, max_tokens, budget, part, user_part, overhead, budget * MOST_CHARS_A_TOKEN)
 
 
-def build_window(
-    conversation_id: str, found: Window, planned: Plan, recalled: str | None = None
-) -> ContextWindow:
-    """Choose the units that fit, and render them.
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A window, and the messages that were rendered for it (none in the text format)."""
 
-    recalled:  what stands behind them; neither the tokens nor the receipt of the window count it.
-    """
+    window: ContextWindow
+    messages: list[Message]
+
+    def recalling(self, words: str) -> ContextWindow:
+        """The window with what was recalled behind it; neither its tokens nor its receipt count that."""
+        if self.window.format == "text":
+            self.window.text += f"\n{words}"
+        else:
+            _render(self.window, [*self.messages, _made(-2, "user", words, None)])
+        return self.window
+
+
+def build_window(conversation_id: str, found: Window, planned: Plan) -> Shown:
+    """Choose the units that fit, and render them."""
     repairs: list[str] = []
     path = found.messages[::-1]
     whole = len(path) == found.length
@@ -138,21 +151,20 @@ def build_window(
     else:
         _tell_what_is_outside(window, shown, path_tokens, found)
         window.repairs = [line for seq, line in sorted(_located(repairs)) if seq >= window.first_seq > 0]
+    rendered: list[Message] = []
     if planned.format == "text":
         window.text = _text(window, instructions, summary, fitted)
     else:
-        rendered = OUTGOING[planned.format](_whole(instructions, summary, fitted))
-        window.messages, window.system, window.lost = rendered.messages, rendered.system, rendered.lost
+        rendered = _whole(instructions, summary, fitted)
+        _render(window, rendered)
     front = f"{found.instructions}\n{summary and summary.content}"
     window.receipt = str(receipt.write(window, planned.max_tokens, front))
-    if recalled is not None:
-        if planned.format == "text":
-            window.text += f"\n{recalled}"
-        else:
-            last = _made(-2, "user", recalled, None)
-            rendered = OUTGOING[planned.format]([*_whole(instructions, summary, fitted), last])
-            window.messages, window.system, window.lost = rendered.messages, rendered.system, rendered.lost
-    return window
+    return Shown(window, rendered)
+
+
+def _render(window: ContextWindow, whole: list[Message]) -> None:
+    rendered = OUTGOING[cast("Provider", window.format)](whole)
+    window.messages, window.system, window.lost = rendered.messages, rendered.system, rendered.lost
 
 
 def _tell_what_is_outside(

@@ -51,7 +51,7 @@ def summarised(found: Window, summary: str | None) -> Window:
 
 
 def windowed(found: Window, budget: int, format: Format) -> ContextWindow:
-    return build_window("c", found, plan(budget, format))
+    return build_window("c", found, plan(budget, format)).window
 
 
 Said = tuple[Role, str | list[Part]]
