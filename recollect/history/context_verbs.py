@@ -254,7 +254,8 @@ def _other_window(problem: str) -> NotReproducible:
 def _added(found: messages.Window, known: int, first: int) -> tuple[int, int] | None:
     """The first and the last message of the path between a head that was known and what came now."""
     seqs = [message.seq for message in found.messages if known < message.seq < first]
-    if not seqs:
+    before = found.messages[-1].parent_seq  # the path goes on with it, where the budget reached no further
+    last = seqs[0] if seqs else min(before, first - 1)
+    if last <= known:
         return None
-    reached = len(found.messages) == found.length or found.messages[-1].seq <= known
-    return (seqs[-1] if reached else known + 1, seqs[0])
+    return (seqs[-1] if seqs and before <= known else known + 1, last)

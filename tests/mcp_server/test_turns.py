@@ -45,6 +45,14 @@ async def test_a_whole_turn_is_two_calls(call: Call) -> None:
     assert "Added since known_head: #2." in answer
 
 
+async def test_what_others_added_is_told_also_where_none_of_it_fits(call: Call, conversation: str) -> None:
+    said = [{"role": "user", "content": "and more words " * 40}] * 3
+    await call("append_messages", conversation_id=conversation, messages=said)
+    turn = {"conversation_id": conversation, "content": "and more words " * 40, "max_tokens": 100}
+    assert "Added since known_head: #2 to #3." in await call("open_turn", key="a", known_head=1, **turn)
+    assert "Added" not in await call("open_turn", key="b", known_head=4, **turn)
+
+
 async def test_a_retry_says_what_the_first_call_said_and_that_it_is_one(call: Call) -> None:
     first = await call("open_turn", content="hi", key="k")
     again = await call("open_turn", content="hi", key="k")
