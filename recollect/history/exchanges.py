@@ -47,6 +47,7 @@ def split_units(path: list[Message], repairs: list[str]) -> list[Unit]:
     repairs.extend(
         f"#{seq}: call {' '.join(call.split())} has no recorded result; a note stands for it"
         for unit in units
+        if unit.unanswered  # of most there is none, and this is far cheaper than to go through it
         for seq, calls in unit.unanswered.items()
         for call in calls
     )
