@@ -175,7 +175,7 @@ class ContextVerbs(Scope):
             ) from error
         except InvalidArgument as error:  # it is shorter now than the path was
             raise _other_window(receipts.OTHER_MESSAGES) from error
-        window = build_window(id, found, planned)
+        window = build_window(id, found, planned).window
         problem = receipts.difference(wanted, receipts.read(window.receipt))
         if problem is not None:
             raise _other_window(problem)
@@ -185,13 +185,14 @@ class ContextVerbs(Scope):
         self, id: str, found: messages.Window, planned: Plan, asked: Query | None, max_tokens: int
     ) -> ContextWindow:
         """The window of `planned`, and in what it leaves of `max_tokens` what was asked for."""
-        window = build_window(id, found, planned)
+        shown = build_window(id, found, planned)
+        window = shown.window
         if asked is None:
             return window
         chosen = await self._recalled(asked, window, max_tokens)
         if chosen is None:
             return window
-        window = build_window(id, found, planned, chosen.text)
+        window = shown.recalling(chosen.text)
         window.recalled = chosen.messages
         window.tokens = min(max_tokens, window.tokens + _in_budget(chosen.tokens, planned.format))
         return window
@@ -253,7 +254,8 @@ def _other_window(problem: str) -> NotReproducible:
 def _added(found: messages.Window, known: int, first: int) -> tuple[int, int] | None:
     """The first and the last message of the path between a head that was known and what came now."""
     seqs = [message.seq for message in found.messages if known < message.seq < first]
-    if not seqs:
+    before = found.messages[-1].parent_seq  # the path goes on with it, where the budget reached no further
+    last = seqs[0] if seqs else min(before, first - 1)
+    if last <= known:
         return None
-    reached = len(found.messages) == found.length or found.messages[-1].seq <= known
-    return (seqs[-1] if reached else known + 1, seqs[0])
+    return (seqs[-1] if seqs and before <= known else known + 1, last)

@@ -11,12 +11,16 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from recollect.history.formats.speech import is_step
 from recollect.history.tokens import MESSAGE_OVERHEAD, estimate, estimate_part
 from recollect.models.message import Message, Part
 from recollect.models.parts import part_text
 
 NOTE_TOKENS = 32
 """What a note in place of what was cut costs at most."""
+
+NAME_TOKENS = 8
+"""What the name of a part costs at most in such a note."""
 
 LEAST_TOKENS = 2 * NOTE_TOKENS
 """The least share that a message can be cut to."""
@@ -46,17 +50,33 @@ def cut(message: Message, tokens: int) -> Message:
     for index in referred if unknown > 0 else ():  # a count of the caller's, for what has no words
         sizes[index] += unknown // len(referred)
     fair = _fair(sizes, tokens - MESSAGE_OVERHEAD)
+    torn = _torn(message, parts, sizes, fair)
     kept: list[Part] = []
     offset = 0
-    for part, size in zip(parts, sizes, strict=True):
+    for index, (part, size) in enumerate(zip(parts, sizes, strict=True)):
         words = part_text(part)
-        shown = part if size <= fair else _stub(message, part, fair - NOTE_TOKENS, offset, whole)
+        if index in torn:
+            shown = _reference(message, part) if index == torn[0] else None
+        else:
+            shown = part if size <= fair else _stub(message, part, fair - NOTE_TOKENS, offset, whole)
         if shown is not None:
             kept.append({name: value for name, value in shown.items() if name != "native"})
         offset += len(words) + 2 if words else 0
+    kept = kept or [_reference(message, parts[0])]
     text = "\n\n".join(filter(None, map(part_text, kept)))
     plain = message.stored_parts is None
     return message._replace(text=text, stored_parts=None if plain else json.dumps(kept), stored_metadata=None)
+
+
+def _torn(message: Message, parts: list[Part], sizes: list[int], fair: int) -> list[int]:
+    """What the provider's own tools did in a message, if some of it is too large: calls and outcomes stay
+    together, so one note stands for all."""
+    hosted = [
+        index
+        for index, part in enumerate(parts)
+        if message.role == "assistant" and part["type"] == "other" and not is_step(part)
+    ]
+    return hosted if any(sizes[index] > fair for index in hosted) else []
 
 
 def fitting(words: str, tokens: int) -> str:
@@ -89,8 +109,9 @@ def _fair(sizes: list[int], room: int) -> int:
 def _stub(message: Message, part: Part, tokens: int, offset: int, whole: int | None) -> Part | None:
     """What stands for a part that is too large; None for reasoning, which nobody can read in pieces."""
     kind = part["type"]
-    if kind == "reasoning":
-        return None
+    if kind == "reasoning":  # OpenAI wants the sealed form before what it led to
+        sealed = part.get("provider") == "openai" and "id" in part
+        return {name: part[name] for name in part if name not in ("text", "raw")} if sealed else None
     if kind == "tool_call":
         return _call(message, part, tokens)
     if kind in _WORDS or kind == "tool_result":
@@ -102,10 +123,20 @@ def _stub(message: Message, part: Part, tokens: int, offset: int, whole: int | N
             return f"{total - shown} more characters; {where} has them"
 
         return {**part, ("text" if kind in _WORDS else "content"): _start(words, tokens, rest)}
+    return _reference(message, part)
+
+
+def _reference(message: Message, part: Part) -> Part:
+    """Words that say what is not shown."""
     name = next(
         (part[field] for field in ("name", "uri", "media_type") if isinstance(part.get(field), str)), ""
     )
-    described = " ".join(f"{kind} {name[:80]}".split())
+    if part["type"] == "other" and isinstance(part["value"].get("type"), str):
+        name = part["value"]["type"]
+    kind = (
+        "work of a hosted tool:" if part["type"] == "other" and message.role == "assistant" else part["type"]
+    )
+    described = " ".join(f"{kind} {fitting(name[:80], NAME_TOKENS)}".split())
     return {"type": "text", "text": f"({described}, not shown; {_exactly(message)(0)})"}
 
 

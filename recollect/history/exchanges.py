@@ -2,13 +2,15 @@
 
 Results come in messages of their own (OpenAI), in a user's message beside what the user says
 (Anthropic, Gemini), or in the assistant's message that called (Vercel). A result counts only for
-a call of the exchange that is going on; whatever else is said ends the exchange.
+a call of the exchange that is going on; whatever else is said ends the exchange. Calls and
+reasoning count only in an assistant's message.
 """
 
 from __future__ import annotations
 
 import json
 
+from recollect.history.formats.speech import is_step
 from recollect.models.message import Message, Part
 from recollect.models.parts import part_text
 
@@ -18,13 +20,16 @@ class Unit:
 
     unanswered:  ids of calls for which no result was recorded, by the seq of the message that
                  made them.
+    late:        how many of them, the first ones, no later message can answer: another step of
+                 the same message stands between.
     """
 
-    __slots__ = ("going_on", "messages", "unanswered")
+    __slots__ = ("going_on", "late", "messages", "unanswered")
 
     def __init__(self, messages: list[Message], unanswered: dict[int, list[str]] | None = None) -> None:
         self.messages = messages
         self.unanswered: dict[int, list[str]] = unanswered or {}
+        self.late: dict[int, int] = {}
         self.going_on = False
 
 
@@ -42,6 +47,7 @@ def split_units(path: list[Message], repairs: list[str]) -> list[Unit]:
     repairs.extend(
         f"#{seq}: call {' '.join(call.split())} has no recorded result; a note stands for it"
         for unit in units
+        if unit.unanswered  # of most there is none, and this is far cheaper than to go through it
         for seq, calls in unit.unanswered.items()
         for call in calls
     )
@@ -54,26 +60,35 @@ def _place(message: Message, units: list[Unit], repairs: list[str]) -> None:
     own: list[str] = []
     before = units[-1] if units and units[-1].going_on else Unit([])
     if message.role == "assistant":  # its results answer its own calls; those before it end here
-        own = [part["id"] for part in parts if part["type"] == "tool_call"]
         before = Unit([])
+    late: list[str] = []
     kept: list[Part] = []
-    orphans = joins = 0
+    out: dict[str, None] = {}
+    joins = 0
     for part in parts:
         if part["type"] == "tool_result":
             if part["call_id"] in own:
                 own.remove(part["call_id"])
-            elif _answer(before, part["call_id"]):
+            elif message.role in ("tool", "user") and _answer(before, part["call_id"]):
                 joins += 1
             else:
-                orphans += 1
+                out["results that answer no open call"] = None
                 continue
+        elif part["type"] in ("tool_call", "reasoning") and message.role != "assistant":
+            out["calls or reasoning, which only an assistant's message can hold"] = None
+            continue
+        elif part["type"] == "tool_call":
+            own.append(part["id"])
+        elif is_step(part):
+            late += own
+            own = []
         kept.append(part)
-    words = any(part["type"] != "tool_result" for part in kept)
-    if not kept or (message.role == "tool" and not words and not joins):
-        repairs.append(f"#{message.seq}: left out a message of results that answer no open call")
+    if not kept:
+        repairs.append(f"#{message.seq}: left out a message of {' and '.join(out)}")
         return
-    if orphans:
-        repairs.append(f"#{message.seq}: took out a result that answers no open call")
+    words = any(part["type"] != "tool_result" for part in kept)
+    if out:
+        repairs.append(f"#{message.seq}: took out {' and '.join(out)}")
         message = _without(message, kept)
     if joins:
         unit = before
@@ -81,8 +96,9 @@ def _place(message: Message, units: list[Unit], repairs: list[str]) -> None:
     else:
         unit = Unit([message])
         units.append(unit)
-    if own:
-        unit.unanswered[message.seq] = own
+    if late or own:
+        unit.unanswered[message.seq] = late + own
+        unit.late[message.seq] = len(late)
     # What is said beside results, or after a call, ends the exchange: no provider takes a result
     # after it. Calls made just now begin another round of it.
     unit.going_on = bool(own) or (not words and bool(unit.unanswered))
@@ -91,8 +107,9 @@ def _place(message: Message, units: list[Unit], repairs: list[str]) -> None:
 def _answer(unit: Unit, call_id: str) -> bool:
     """Take a call off the open ones, if it is among them."""
     for seq, calls in unit.unanswered.items():
-        if call_id in calls:
-            calls.remove(call_id)
+        late = unit.late[seq]
+        if call_id in calls[late:]:
+            del calls[calls.index(call_id, late)]
             if not calls:
                 del unit.unanswered[seq]
             return True

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 
-from recollect.db import messages
+from recollect.db import branches, messages
 from recollect.history.appending import MAX_KEY_CHARS, appended_or_refused, once_more
 from recollect.history.incoming import check_int, check_text, prepare
 from recollect.history.scope import MAX_ID_CHARS, MAX_PAGE, Scope, not_found
+from recollect.history.tree import Tree
 from recollect.models.errors import HeadMoved, InvalidArgument, NotFound
-from recollect.models.message import Appended, MessagePage, MessageSlice, NewMessage
+from recollect.models.message import Appended, Message, MessagePage, MessageSlice, NewMessage
 
 MAX_ADDED_SHOWN = 20
+MAX_ADDED_CHARS = 2_000
+OTHER_BRANCH = "the head that you know, {}, is on another branch than the present one, {}"
 
 
 class MessageVerbs(Scope):
@@ -166,12 +169,27 @@ class MessageVerbs(Scope):
                 head=head,
                 added=[],
             )
-        added = (
-            await self.list_messages(id, after=expected, limit=MAX_ADDED_SHOWN, max_chars=2_000)
-        ).messages
+        added, straight = await self._added_since(id, expected, head)
+        how = "the conversation grew from {} to {} since you read it" if straight else OTHER_BRANCH
         return HeadMoved(
-            f"expected_head: the conversation grew from {expected} to {head} since you read it. Take into "
-            f"account what was added and append with expected_head={head}, or use on_conflict=branch",
+            f"expected_head: {how.format(expected, head)}. Take into account what was added and append with "
+            f"expected_head={head}, or use on_conflict=branch",
             head=head,
             added=added,
         )
+
+    async def _added_since(self, id: str, expected: int, head: int) -> tuple[list[Message], bool]:
+        """The first messages on the path to `head` that are not on the path to `expected`, and whether
+        that one goes on with this one. In a linear conversation that is one read."""
+        read = partial(self.list_messages, id, limit=MAX_ADDED_SHOWN, max_chars=MAX_ADDED_CHARS)
+        page = await read(after=expected, before=min(head + 1, messages.MAX_SEQ))
+        seqs = [(message.seq, message.parent_seq) for message in page.messages]
+        if seqs == [(seq, seq - 1) for seq in range(expected + 1, head + 1)]:
+            return page.messages, True
+        async with self._db.read(self._user) as tx:
+            tree = Tree(await branches.starts(tx, self._user, id, page.last_seq), page.last_seq)
+        added: list[Message] = []
+        for low, high in tree.leaving(expected, head):
+            if len(added) < MAX_ADDED_SHOWN:
+                added += (await read(after=low - 1, before=min(high + 1, messages.MAX_SEQ))).messages
+        return added[:MAX_ADDED_SHOWN], any(low <= expected <= high for low, high in tree.path(head))

@@ -61,7 +61,9 @@ def _guessed(payload: object, argument: str) -> list[NewMessage]:
         raise InvalidArgument(error.argument, taken) from error
 
 
-_ITEM = re.compile(r"message|reasoning|item_reference|compaction|mcp_\w+|\w+_call|\w+_output")
+_ITEM = re.compile(
+    r"message|reasoning|additional_tools|item_reference|compaction\w*|configuration_update|program|mcp_\w+|\w+_call|\w+_output"
+)
 """The types of Responses items, those that will come with other tools included."""
 
 

@@ -114,4 +114,5 @@ def _neighbour(other: Neighbour) -> str:
     shown = Message(
         other.seq, other.seq - 1, other.role, other.author, "", None, 0, None, None, other.at, None
     )
-    return f"{text.header(shown)}\n{text.quoted(other.text)}"
+    more = "…" if len(other.text) == NEIGHBOUR_CHARS else ""
+    return f"{text.header(shown)}\n{text.quoted(other.text)}{more}"

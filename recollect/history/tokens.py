@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any, cast
 
 from recollect.history.token_prices import weigh
 from recollect.models.message import Part
 from recollect.models.parts import part_text
 
-ESTIMATOR = "e2"
+ESTIMATOR = "e3"
 """The version of the estimate, which receipts name. It changes whenever any text's estimate does."""
 
 MESSAGE_OVERHEAD = 4
@@ -42,6 +43,8 @@ The estimate's own error comes on top (docs/tokens.md).
 WHOLE_CHARS = 65_536
 """Longer texts are estimated from `_SLICES` slices, evenly spread, of together this many characters."""
 _SLICES = 64
+
+_SEALED = re.compile(r"(?:data:[^,]{0,200},)?[A-Za-z0-9+/=_-]{200,}", re.ASCII)
 
 _as_json = json.JSONEncoder(ensure_ascii=False).encode  # made once: `json.dumps` makes one at each call
 
@@ -85,9 +88,25 @@ def _beside_text(part: Part) -> int:
         return estimate(words) if isinstance(words, str) else 0
     if kind == "image":
         return IMAGE_TOKENS
+    if kind in ("audio", "file", "resource"):
+        shown = (part.get(field) for field in ("text", "name", "uri"))
+        return sum(estimate(words) for words in shown if isinstance(words, str))
+    if kind == "other":
+        return estimate(_as_json(_unsealed(part["value"])))
     if kind == "tool_result" and isinstance(part["content"], list):
         return sum(map(_beside_text, cast("list[dict[str, Any]]", part["content"])))
     return 0
+
+
+def _unsealed(value: Any) -> Any:
+    """JSON without what no model reads as text: bytes in base64, encrypted results of searches."""
+    if isinstance(value, str):
+        return "" if _SEALED.fullmatch(value) else value
+    if isinstance(value, list):
+        return [_unsealed(item) for item in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {name: _unsealed(item) for name, item in cast("dict[str, Any]", value).items()}
+    return value
 
 
 def budget_for(max_tokens: int, family: str) -> int:

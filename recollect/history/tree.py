@@ -45,6 +45,12 @@ class Tree:
             tip = self.parent(low)
         return found
 
+    def leaving(self, known: int, tip: int) -> list[tuple[int, int]]:
+        """The runs of the path to `tip` that are not on the path to `known`, oldest first."""
+        shared = dict(self.path(known))
+        runs = [(max(low, shared.get(low, 0) + 1), high) for low, high in reversed(self.path(tip))]
+        return [(low, high) for low, high in runs if low <= high]
+
     def _children(self, low: int, high: int) -> list[tuple[int, int]]:
         """(parent, seq) of the branches that begin below messages `low` to `high`."""
         return self._by_parent[

@@ -14,6 +14,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import cast
 
 from recollect.db.messages import StoredSummary, Window
 from recollect.history import cut, receipt
@@ -21,10 +22,12 @@ from recollect.history.anchors import Place, first_anchor
 from recollect.history.exchanges import Unit, split_units
 from recollect.history.formats import FORMATS, Format, text
 from recollect.history.formats.providers import OUTGOING
+from recollect.history.formats.rendered import Provider
+from recollect.history.formats.speech import steps
 from recollect.history.incoming import check_int
 from recollect.history.tokens import MESSAGE_OVERHEAD, SAFETY, estimate
 from recollect.models.errors import InvalidArgument
-from recollect.models.message import ContextWindow, Message, Role
+from recollect.models.message import ContextWindow, Message, Part, Role
 
 MAX_BUDGET = 2_000_000
 MAX_ROWS = 20_000
@@ -87,21 +90,31 @@ def plan(max_tokens: int, format: Format) -> Plan:
     if format not in FORMATS:
         raise InvalidArgument("format", f"must be one of {', '.join(FORMATS)}")
     budget = int(max_tokens / SAFETY[FAMILIES.get(format, "openai")])
-    # A share that holds no stub is no share: then only the newest unit is cut, to what there is.
-    part, user_part = (
-        share if share >= cut.LEAST_TOKENS else MAX_BUDGET for share in (budget // 4 + 1, budget // 2)
-    )
+    part, user_part = budget // 4 + 1, budget // 2
+    if part < cut.LEAST_TOKENS:  # it holds no stub: then only the newest unit is cut, to what there is
+        part = user_part = MAX_BUDGET
     overhead = text.HEADER_TOKENS if format == "text" else 0
     return Plan(format, max_tokens, budget, part, user_part, overhead, budget * MOST_CHARS_A_TOKEN)
 
 
-def build_window(
-    conversation_id: str, found: Window, planned: Plan, recalled: str | None = None
-) -> ContextWindow:
-    """Choose the units that fit, and render them.
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A window, and the messages that were rendered for it (none in the text format)."""
 
-    recalled:  what stands behind them; neither the tokens nor the receipt of the window count it.
-    """
+    window: ContextWindow
+    messages: list[Message]
+
+    def recalling(self, words: str) -> ContextWindow:
+        """The window with what was recalled behind it; neither its tokens nor its receipt count that."""
+        if self.window.format == "text":
+            self.window.text += f"\n{words}"
+        else:
+            _render(self.window, [*self.messages, _made(-2, "user", words, None)])
+        return self.window
+
+
+def build_window(conversation_id: str, found: Window, planned: Plan) -> Shown:
+    """Choose the units that fit, and render them."""
     repairs: list[str] = []
     path = found.messages[::-1]
     whole = len(path) == found.length
@@ -138,21 +151,20 @@ def build_window(
     else:
         _tell_what_is_outside(window, shown, path_tokens, found)
         window.repairs = [line for seq, line in sorted(_located(repairs)) if seq >= window.first_seq > 0]
+    rendered: list[Message] = []
     if planned.format == "text":
         window.text = _text(window, instructions, summary, fitted)
     else:
-        rendered = OUTGOING[planned.format](_whole(instructions, summary, fitted))
-        window.messages, window.system, window.lost = rendered.messages, rendered.system, rendered.lost
+        rendered = _whole(instructions, summary, fitted)
+        _render(window, rendered)
     front = f"{found.instructions}\n{summary and summary.content}"
     window.receipt = str(receipt.write(window, planned.max_tokens, front))
-    if recalled is not None:
-        if planned.format == "text":
-            window.text += f"\n{recalled}"
-        else:
-            last = _made(-2, "user", recalled, None)
-            rendered = OUTGOING[planned.format]([*_whole(instructions, summary, fitted), last])
-            window.messages, window.system, window.lost = rendered.messages, rendered.system, rendered.lost
-    return window
+    return Shown(window, rendered)
+
+
+def _render(window: ContextWindow, whole: list[Message]) -> None:
+    rendered = OUTGOING[cast("Provider", window.format)](whole)
+    window.messages, window.system, window.lost = rendered.messages, rendered.system, rendered.lost
 
 
 def _tell_what_is_outside(
@@ -189,21 +201,28 @@ def _cost(unit: Unit, planned: Plan) -> int:
         tokens = message.token_count
         if tokens > planned.part and tokens > (most := planned.most(message)):
             tokens = max(most, cut.least_tokens(message))
-        cost += tokens + (planned.overhead if message.stored_parts is None else _around(message, planned))
+        plain = message.stored_parts is None and message.author is None
+        cost += tokens + (planned.overhead if plain else _around(message, planned))
     if unit.unanswered:
         cost += SYNTHETIC_TOKENS * sum(map(len, unit.unanswered.values()))
     return cost
 
 
 def _around(message: Message, planned: Plan) -> int:
-    """What a message costs beside its own tokens: in the text format, a line in front of it, and the
-    ids of calls in front of calls and results."""
+    """What a message costs beside its own tokens: in the text format, a line in front of it with the
+    author, the ids of calls in front of calls and results, and lines for parts without words."""
     tokens = planned.overhead
-    if tokens and message.stored_parts is not None:
-        for part in message.parts:
-            id = {"tool_call": part.get("id"), "tool_result": part.get("call_id")}.get(part["type"])
-            if id is not None:
-                tokens += CALL_TOKENS + 2 * len(id) // 3
+    if not tokens:
+        return 0
+    if message.author is not None:
+        tokens += estimate(message.author)
+    for part in message.parts if message.stored_parts is not None else ():
+        kind = part["type"]
+        if kind in ("tool_call", "tool_result"):
+            id: str = part["id" if kind == "tool_call" else "call_id"]
+            tokens += CALL_TOKENS + (2 * len(id) // 3 if id.isascii() else estimate(id))
+        elif kind not in ("text", "refusal"):
+            tokens += text.LINE_TOKENS + estimate(text.named(part))
     return tokens
 
 
@@ -309,14 +328,31 @@ def _whole(instructions: str | None, summary: StoredSummary | None, units: list[
         whole.append(_made(-1, "user", words, None))
     for unit in units:
         for message in unit.messages:
-            whole.append(message)
-            results = [
-                {"type": "tool_result", "call_id": call, "content": NO_RESULT}
-                for call in unit.unanswered.get(message.seq, ())
-            ]
-            if results:
-                whole.append(_made(message.seq, "tool", "", json.dumps(results)))
+            calls = unit.unanswered.get(message.seq)
+            whole += [message] if calls is None else _answered(message, calls)
     return whole
+
+
+def _answered(message: Message, calls: list[str]) -> list[Message]:
+    """A message with a note in place of each result that was not recorded: in a message of its own, or
+    right after the call where results stand in the assistant's message, which then holds several steps."""
+    notes: list[Part] = [{"type": "tool_result", "call_id": call, "content": NO_RESULT} for call in calls]
+    rounds = steps(message.parts)
+    if len(rounds) == 1 and not any(part["type"] == "tool_result" for part in rounds[0]):
+        return [message, _made(message.seq, "tool", "", json.dumps(notes))]
+    parts: list[Part] = []
+    for step in rounds:
+        came = [part["call_id"] for part in step if part["type"] == "tool_result"]
+        for part in step:
+            parts.append(part)
+            if part["type"] == "tool_call" and part["id"] in came:
+                came.remove(part["id"])
+            elif part["type"] == "tool_call":
+                note = next((note for note in notes if note["call_id"] == part["id"]), None)
+                if note is not None:  # else it came later, in a message of its own
+                    notes.remove(note)
+                    parts.append(note)
+    return [message._replace(stored_parts=json.dumps(parts))]
 
 
 def _made(seq: int, role: Role, words: str, stored_parts: str | None) -> Message:

@@ -129,9 +129,7 @@ def window(window: ContextWindow) -> str:
 def turn(turn: Turn) -> str:
     """The context of a turn, and what the call stored."""
     appended, window = turn.appended, turn.context
-    stored = f"Stored as #{appended.first_seq}"
-    if appended.last_seq > appended.first_seq:
-        stored += f" to #{appended.last_seq}"
+    stored = f"Stored as {_range(appended.first_seq, appended.last_seq)}"
     if appended.replayed:
         stored += " by an earlier call with this key; nothing was stored now"
     lines = [NOTICE, window.text, *_about(window), f"{stored}."]
@@ -139,9 +137,13 @@ def turn(turn: Turn) -> str:
         id = attribute(turn.conversation_id)
         lines.append(f"The conversation is new: pass conversation_id={id} from now on.")
     if turn.added is not None:
-        lines.append(f"Since head {turn.added[0] - 1}, #{turn.added[0]} to #{turn.added[1]} were added.")
+        lines.append(f"Added since known_head: {_range(*turn.added)}.")
     step = f"Answer; then append_messages with the answer, expected_head={window.head} and a key."
     return "\n".join([*lines, _unless_moved(window, step)])
+
+
+def _range(first: int, last: int) -> str:
+    return f"#{first}" if first == last else f"#{first} to #{last}"
 
 
 def _about(window: ContextWindow) -> list[str]:
@@ -149,7 +151,9 @@ def _about(window: ContextWindow) -> list[str]:
     lines.extend(f"Repaired {repair}." for repair in window.repairs)
     if window.outside:
         lines.append("search_messages finds what is not shown.")
-    if window.tokens_outside >= max(1, window.tokens // 2):
+    if not window.last_seq and window.outside:
+        lines.append("No message fits into max_tokens; a larger one shows some.")
+    elif window.tokens_outside >= max(1, window.tokens // 2):
         # What is out of view is never asked to be read: it may be a million tokens.
         above = "the summary above and of " if window.summary_upto else ""
         lines.append(

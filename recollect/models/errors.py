@@ -81,7 +81,8 @@ class HeadMoved(Conflict):
     """The conversation's head is not the one that the caller expected.
 
     head:   the present head (a seq; 0 for an empty conversation).
-    added:  what was appended after the expected head, oldest first, at most 20 messages.
+    added:  the messages on the path to the present head that are not on the path to the expected
+            one, oldest first, at most 20.
     """
 
     def __init__(self, message: str, *, head: int, added: list[Message]) -> None:

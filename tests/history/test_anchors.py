@@ -140,7 +140,7 @@ def window_of(said: list[Message], budget: int, format: Format) -> ContextWindow
             break
     length = len(said)
     found = Window(None, length, length, length, length, said[first:][::-1], tokens[first:][::-1])
-    return build_window("c", found, planned)
+    return build_window("c", found, planned).window
 
 
 @pytest.mark.parametrize("format", ["openai", "anthropic", "text"])

@@ -81,6 +81,8 @@ class Played:
             with pytest.raises(HeadMoved) as raised:
                 await self.history.append(self.id, messages, expected_head=seq)
             assert raised.value.head == model.head
+            added = [each for each in model.path(model.head) if each not in model.path(seq)]
+            assert [message.seq for message in raised.value.added] == (added[:20] if seq < model.head else [])
             return
         if kind == "after":
             arguments["after_seq"] = seq

@@ -98,6 +98,24 @@ async def test_an_edit_may_demand_that_the_head_did_not_move(history: History, c
     assert [message.text for message in raised.value.added] == ["Q2"]
 
 
+async def test_a_moved_head_comes_with_what_its_path_got_and_not_with_other_branches(
+    history: History, c: str
+) -> None:
+    await history.append(c, user("Q2"), after_seq=2)
+    await history.append(c, user("beside"), expected_head=4, on_conflict="branch")
+    await history.append(c, assistant("A2"))
+    with pytest.raises(HeadMoved, match="grew from 5 to 7") as raised:
+        await history.append(c, user("x"), expected_head=5)
+    assert [message.text for message in raised.value.added] == ["A2"]
+    with pytest.raises(HeadMoved, match="4, is on another branch than the present one, 7") as raised:
+        await history.append(c, user("x"), expected_head=4)
+    assert [message.text for message in raised.value.added] == ["Q2", "A2"]
+    await history.switch_head(c, 6)
+    with pytest.raises(HeadMoved) as raised:
+        await history.append(c, user("x"), expected_head=5)
+    assert [message.text for message in raised.value.added] == ["q2", "a2", "beside"]
+
+
 async def test_nothing_hangs_in_the_trash_or_in_what_is_not_there(store: Recollect, c: str) -> None:
     alice, bob = store.for_user("alice"), store.for_user("bob")
     await alice.delete(c)

@@ -114,6 +114,24 @@ def test_what_a_caller_counted_for_a_file_makes_it_a_reference() -> None:
     assert shown[1]["text"] == "(file a.pdf, not shown; read_message seq=1 format=json has it)"
 
 
+def test_a_message_of_reasoning_alone_becomes_a_reference() -> None:
+    whole = message(1, "assistant", [{"type": "reasoning", "text": PROSE}])
+    (shown,) = cut(whole, 200).parts
+    assert shown["text"] == "(reasoning, not shown; read_message seq=1 format=json has it)"
+
+
+def test_openais_reasoning_stays_in_its_sealed_form() -> None:
+    sealed = {"type": "reasoning", "text": PROSE, "id": "rs_1", "encrypted": "gAA", "provider": "openai"}
+    whole = message(1, "assistant", [sealed, {"type": "text", "text": "So."}])
+    assert cut(whole, 200).parts[0] == {name: sealed[name] for name in sealed if name != "text"}
+
+
+def test_a_reference_with_a_long_name_takes_no_more_than_its_note() -> None:
+    named = {"type": "file", "data": "AAAA", "name": "🙂" * 500}
+    whole = message(1, "user", [{"type": "text", "text": "Look."}, named])
+    assert tokens(cut(whole, 100)) <= 100
+
+
 def test_cutting_is_the_same_every_time() -> None:
     whole = message(1, "user", [{"type": "text", "text": PROSE}, {"type": "text", "text": ROWS}])
     assert cut(whole, 500) == cut(whole, 500)

@@ -48,6 +48,12 @@ async def test_messages_that_answer_stand_at_the_end_with_their_place(talk: Hist
     assert "nothing of that" not in recalled
 
 
+async def test_a_long_neighbour_ends_in_a_sign_that_it_goes_on(talk: History) -> None:
+    window = await talk.context("talk", query="northern pier", max_tokens=2_000)
+    assert "\n1 filler words 1 filler words" in window.text
+    assert "words 1 fil…\n" in window.text
+
+
 @pytest.mark.parametrize("max_tokens", [150, 400, 1_000, 2_000, 8_000, 30_000])
 async def test_the_budget_holds_window_and_recall(talk: History, max_tokens: int) -> None:
     window = await talk.context("talk", query=QUERY, max_tokens=max_tokens)

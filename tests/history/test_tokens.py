@@ -181,6 +181,22 @@ def test_a_result_costs_its_text_once() -> None:
     assert cost(listed) == estimate(words)
 
 
+def test_what_only_one_provider_has_costs_its_words_but_not_what_is_sealed() -> None:
+    found = {"type": "mcp_call", "id": "mcp_1", "output": "Rain until noon, 14 degrees. " * 900}
+    part: Part = {"type": "other", "format": "openai_responses", "value": found}
+    assert cost(part) >= estimate(found["output"])
+    sealed = found | {"encrypted_content": "gAAAAAB_" * 500, "image": "data:image/png;base64," + "iVBO" * 500}
+    assert cost(part | {"value": sealed}) < cost(part) + 20
+
+
+def test_a_file_costs_its_name_and_the_words_that_it_holds() -> None:
+    words = "Rain until noon, 14 degrees. " * 900
+    assert cost({"type": "file", "text": words, "name": "tides.txt"}) == estimate(words) + estimate(
+        "tides.txt"
+    )
+    assert cost({"type": "file", "data": "JVBERi0="}) == 0
+
+
 def test_an_image_costs_the_same_beside_text_and_inside_a_result() -> None:
     image: Part = {"type": "image", "data": "iVBORw0KGgo=" * 500}
     assert cost(image) == IMAGE_TOKENS

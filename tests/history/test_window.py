@@ -51,7 +51,7 @@ def summarised(found: Window, summary: str | None) -> Window:
 
 
 def windowed(found: Window, budget: int, format: Format) -> ContextWindow:
-    return build_window("c", found, plan(budget, format))
+    return build_window("c", found, plan(budget, format)).window
 
 
 Said = tuple[Role, str | list[Part]]
@@ -72,7 +72,9 @@ def said(role: Role, content: st.SearchStrategy[Any]) -> st.SearchStrategy[Said]
 
 
 some_ids = st.lists(ids, min_size=1, max_size=3, unique=True)
+ids_that_may_be_equal = st.lists(ids, min_size=2, max_size=3)
 TEXT = {"type": "text", "text": "and here is more"}
+STEP: Part = {"type": "other", "format": "vercel", "value": {"type": "step-start"}}
 
 
 def wherever(parts: st.SearchStrategy[list[Part]]) -> st.SearchStrategy[list[Part]]:
@@ -88,9 +90,19 @@ step = st.one_of(
     # Anthropic and Gemini put results into a user's message, beside what the user says.
     said("user", wherever(some_ids.map(lambda some: [*result(*some), TEXT]))),
     said("user", some_ids.map(lambda some: result(*some))),
+    # Some servers give parallel calls one id, and nothing keeps callers from odd roles.
+    said("assistant", ids_that_may_be_equal.map(lambda some: call(*some))),
+    said("user", some_ids.map(lambda some: [*call(*some), {"type": "reasoning", "text": "Hm."}])),
+    said("system", some_ids.map(lambda some: [TEXT, *result(*some)])),
     # Vercel puts calls and results into one message of the assistant.
     said(
         "assistant", st.tuples(some_ids, some_ids).map(lambda two: [*call(*two[0]), *result(*two[1]), TEXT])
+    ),
+    said(
+        "assistant",
+        st.tuples(some_ids, ids_that_may_be_equal, some_ids).map(
+            lambda three: [*call(*three[0]), STEP, *call(*three[1]), *result(*three[2])]
+        ),
     ),
 )
 steps = st.lists(step, max_size=14)
@@ -247,7 +259,48 @@ def test_what_a_user_says_ends_an_exchange() -> None:
 def test_words_beside_a_result_that_answers_nothing_stay() -> None:
     window = windowed(path(("user", [*result("a"), TEXT])), 1_000, "openai")
     assert shown(window) == ["and here is more"]
-    assert window.repairs == ["#1: took out a result that answers no open call"]
+    assert window.repairs == ["#1: took out results that answer no open call"]
+
+
+def test_a_call_that_is_not_the_assistants_is_left_out_and_reported() -> None:
+    window = windowed(path(("user", [TEXT, *call("a")]), ("tool", result("a"))), 1_000, "anthropic")
+    assert window.messages == [{"role": "user", "content": "and here is more"}]
+    assert window.repairs == [
+        "#1: took out calls or reasoning, which only an assistant's message can hold",
+        "#2: left out a message of results that answer no open call",
+    ]
+
+
+def test_a_call_of_an_earlier_step_is_answered_in_that_step() -> None:
+    found = path(
+        ("assistant", [*call("a"), STEP, *call("b"), *result("b"), TEXT]),
+        ("tool", result("a")),
+        ("user", "?"),
+    )
+    window = windowed(found, 1_000, "openai")
+    assert [each["role"] for each in window.messages] == [
+        "assistant", "tool", "assistant", "tool", "user"
+    ]  # fmt: skip
+    assert results_of(window) == [("a", "No result was recorded for this call."), ("b", "found")]
+
+
+def test_each_of_several_calls_with_one_id_has_its_result() -> None:
+    found = path(("assistant", call("a", "a")), ("tool", result("a", content="1")), ("tool", result("a")))
+    window = windowed(found, 1_000, "anthropic")
+    _, called, answered = window.messages
+    assert [block["id"] for block in called["content"]] == ["a", "a_1"]
+    assert [(block["tool_use_id"], block["content"]) for block in answered["content"]] == [
+        ("a", "1"),
+        ("a_1", "found"),
+    ]
+
+
+def test_what_the_text_format_writes_around_a_message_is_counted() -> None:
+    parts: list[Part] = [{"type": "text", "text": "hi"}, *({"type": "reasoning", "encrypted": "gAA"},) * 9]
+    name = "Ada, Countess of Lovelace, " * 7
+    messages = [message(seq, "assistant", parts)._replace(author=name) for seq in range(1, 30)]
+    window = windowed(read(messages), 1_000, "text")
+    assert 200 < estimate(window.text) <= window.tokens <= 1_000
 
 
 def test_a_huge_last_message_is_cut_to_a_stub_that_says_how_to_read_the_rest() -> None:

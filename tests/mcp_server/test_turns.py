@@ -42,7 +42,15 @@ async def test_a_whole_turn_is_two_calls(call: Call) -> None:
     answer = await call("open_turn", content="Thanks", key="q2", conversation_id=id, known_head=1)
     assert "In Portugal." in answer
     assert "conversation_id=" not in answer
-    assert "Since head 1, #2 to #2 were added." in answer
+    assert "Added since known_head: #2." in answer
+
+
+async def test_what_others_added_is_told_also_where_none_of_it_fits(call: Call, conversation: str) -> None:
+    said = [{"role": "user", "content": "and more words " * 40}] * 3
+    await call("append_messages", conversation_id=conversation, messages=said)
+    turn = {"conversation_id": conversation, "content": "and more words " * 40, "max_tokens": 100}
+    assert "Added since known_head: #2 to #3." in await call("open_turn", key="a", known_head=1, **turn)
+    assert "Added" not in await call("open_turn", key="b", known_head=4, **turn)
 
 
 async def test_a_retry_says_what_the_first_call_said_and_that_it_is_one(call: Call) -> None:
@@ -151,6 +159,9 @@ async def test_a_fork_goes_its_own_way(call: Call, conversation: str) -> None:
 async def test_a_window_asks_for_a_summary_and_then_shows_it(call: Call, conversation: str) -> None:
     many = [{"role": "user", "content": f"message {n} " + "and more words " * 10} for n in range(60)]
     await call("append_messages", conversation_id=conversation, messages=many)
+    tiny = await call("load_context", conversation_id=conversation, max_tokens=100)
+    assert "No message fits into max_tokens" in tiny
+    assert "save_summary(" not in tiny
     text = await call("load_context", conversation_id=conversation, max_tokens=500)
     upto = int(text.partition("save_summary(upto_seq=")[2].partition(",")[0])
     saved = await call(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from recollect.history.formats import media, speech
+from recollect.history.formats import hosted, media, speech
 from recollect.history.formats.native import recalled
 from recollect.history.formats.payload import objects
 from recollect.history.formats.rendered import JsonObject, Rendered, Said
@@ -59,7 +59,7 @@ def outgoing(messages: Sequence[Message], *, exact: bool = False) -> Rendered:
 
 
 def _accepted(found: list[tuple[Said, JsonObject]], lost: list[str]) -> list[JsonObject]:
-    turns = [_turn(message, value, lost) for message, value in found]
+    turns = [_turn(message, value, lost) for message, value in _whole(found, lost)]
     turns = _merged([turn for turn in turns if turn.blocks])
     for turn in turns:
         while turn.role == "assistant" and turn.blocks and _is_thinking(turn.blocks[-1]):
@@ -73,6 +73,22 @@ def _accepted(found: list[tuple[Said, JsonObject]], lost: list[str]) -> list[Jso
         first.last.lose(lost, "a short user message was put in front, since the user has to begin")
         rendered.insert(turns.index(first), {"role": "user", "content": OPENING})
     return rendered
+
+
+def _whole(found: list[tuple[Said, JsonObject]], lost: list[str]) -> list[tuple[Said, JsonObject]]:
+    """Without the calls and outcomes of Anthropic's own tools whose other half is not there."""
+    shown = [objects(value.get("content")) for _, value in found]
+    said = [at for at, (_, value) in enumerate(found) if value.get("role") == "user"]
+    words = [at for at in said if not any(block.get("type") == "tool_result" for block in shown[at])]
+    entries = [(block, at) for at, blocks in enumerate(shown) for block in blocks]
+    whole = found.copy()
+    for index in reversed(hosted.halves(entries, max(words, default=-1))):
+        block, at = entries[index]
+        message, value = whole[at]
+        message.lose(lost, f"{block['type']}, whose other half is not shown")
+        kept = [other for other in objects(value.get("content")) if other is not block]
+        whole[at] = (message, {**value, "content": kept})
+    return whole
 
 
 def _turn(message: Said, value: JsonObject, lost: list[str]) -> _Turn:

@@ -16,6 +16,11 @@ _ANTHROPIC_BLOCKS = (
     "document",
     "search_result",
     "container_upload",
+    "compaction",
+    "fallback",
+    "mcp_tool_listing",
+    "tool_addition",
+    "tool_removal",
 )
 _RESPONSES_BLOCKS = ("input_text", "output_text", "input_image", "input_file")
 _CHAT_BLOCKS = ("image_url", "input_audio", "refusal")
@@ -78,4 +83,5 @@ def _of_block(block: JsonObject) -> Provider | Literal["recollect"] | None:
     if kind in _CHAT_BLOCKS:
         return "openai"
     server_side = kind.endswith(("_tool_result", "_tool_use"))
-    return "anthropic" if server_side or kind in _ANTHROPIC_BLOCKS else None
+    cited = kind == "text" and "citations" in block
+    return "anthropic" if server_side or cited or kind in _ANTHROPIC_BLOCKS else None

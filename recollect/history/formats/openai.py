@@ -59,11 +59,22 @@ def outgoing(messages: Sequence[Message], *, exact: bool = False) -> Rendered:
     rendered: list[JsonObject] = []
     for message in said:
         for value in recalled(message, "openai", _render, STYLES, lost):
-            if not exact and _empty(value):
+            if exact:
+                rendered.append(value)
+            elif _empty(value := _accepted(value)):
                 message.lose(lost, "an empty message")
             else:
                 rendered.append(value)
     return Rendered(rendered, lost=lost)
+
+
+def _accepted(value: JsonObject) -> JsonObject:
+    """An answer as the API takes it back, which is less than it gave: of no calls not even the list, of
+    audio the id alone."""
+    if "tool_calls" in value and not value["tool_calls"]:
+        value = {name: item for name, item in value.items() if name != "tool_calls"}
+    audio = inner(value, "audio", "id")
+    return value if audio is None else {**value, "audio": {"id": audio}}
 
 
 def _empty(value: JsonObject) -> bool:
@@ -241,6 +252,8 @@ def _block(said: Said, part: Part, lost: list[str]) -> JsonObject | None:
     if kind in ("reasoning", "other"):
         said.lose(lost, _what(part))
         return None
+    if said.role in ("system", "developer"):
+        return _text(said, part, lost)
     data, url, held = media.data(part), media.data_url(part) or media.link(part), media.held(part, "openai")
     if kind == "image" and url is not None:
         return {"type": "image_url", "image_url": {"url": url}}

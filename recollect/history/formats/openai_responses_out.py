@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, cast
 
-from recollect.history.formats import media, speech
+from recollect.history.formats import hosted, media, speech
 from recollect.history.formats.native import recalled
 from recollect.history.formats.rendered import JsonObject, Rendered, Said
 from recollect.models.message import Message, Part
@@ -43,9 +43,14 @@ def outgoing(messages: Sequence[Message], *, exact: bool = False) -> Rendered:
     ]
     if exact:
         return Rendered([item for _, item in found], lost=lost)
+    said_last = max((at for at, (_, item) in enumerate(found) if item.get("role") == "user"), default=-1)
+    dropped = set(hosted.halves([(item, at) for at, (_, item) in enumerate(found)], said_last))
     rendered: list[JsonObject] = []
     followed = False
-    for message, item in reversed(found):
+    for at, (message, item) in reversed(list(enumerate(found))):
+        if at in dropped:
+            message.lose(lost, f"{item['type']}, whose other half is not shown")
+            continue
         if item.get("type") in (None, "message") and "role" in item and not item.get("content"):
             message.lose(lost, "an empty message")
         elif item.get("type") == "reasoning" and not followed:

@@ -70,19 +70,21 @@ def fit(said: Sequence[Said], limits: Limits, lost: list[str]) -> None:
     A changed id ends in the message's `seq`, so that it stays the same while the window moves.
     """
     taken: set[str] = set()
-    now: dict[str, str] = {}
+    open_calls: dict[str, list[str]] = {}
     for message in said:
         for part in message.parts:
             if part["type"] == "tool_call":
                 part["id"], given = _id(part, part["id"], message.seq, limits, taken), part["id"]
                 taken.add(part["id"])
-                now[given] = part["id"]
+                open_calls.setdefault(given, []).append(part["id"])
                 if not limits.name.fullmatch(part["name"]) or len(part["name"]) > limits.name_length:
                     message.lose(lost, "the name of a tool, in characters that are not accepted here")
                     part["name"] = _worded(part["name"])[: limits.name_length]
             elif part["type"] == "tool_result":
                 call = part["call_id"]
-                part["call_id"] = now.get(call) or _id(part, call, message.seq, limits, set())
+                # Some servers give parallel calls one id: then results come in the order of calls.
+                now = open_calls.get(call)
+                part["call_id"] = now.pop(0) if now else _id(part, call, message.seq, limits, set())
 
 
 def _id(part: Part, given: str, seq: int, limits: Limits, taken: set[str]) -> str:
@@ -105,19 +107,22 @@ def _worded(text: str) -> str:
 
 
 def match_kinds(said: Sequence[Said]) -> None:
-    """Make a call and its result of one kind: the call's if that takes any result, else both plain."""
-    calls: dict[str, Part] = {}
+    """Make a call and its result of one kind: the call's if that takes any result, else both plain.
+    What is kept of a provider (`native`) is about a call or a result of the kind that came in."""
+    calls: dict[str, list[tuple[Part, Said]]] = {}
     for message in said:
         for part in message.parts:
             if part["type"] == "tool_call":
-                calls[part["id"]] = part
+                calls.setdefault(part["id"], []).append((part, message))
             elif part["type"] == "tool_result":
-                call = calls.get(part["call_id"], {})
+                waiting = calls.get(part["call_id"])
+                call, caller = waiting.pop(0) if waiting else (Part(), message)
                 if call.get("kind") == "custom":
                     part["kind"] = "custom"
                 elif call.get("kind") != part.get("kind") or not _is_named_so(call):
-                    call.pop("kind", None)
-                    part.pop("kind", None)
+                    for other, holder in ((call, caller), (part, message)):
+                        if other.pop("kind", None) is not None:
+                            holder.parts[0].pop("native", None)
 
 
 def _is_named_so(call: Part) -> bool:
@@ -127,18 +132,31 @@ def _is_named_so(call: Part) -> bool:
 
 def name_results(said: Sequence[Said]) -> None:
     """Give each result the name of the tool that was called."""
-    names: dict[str, str] = {}
+    called: dict[str, list[str]] = {}
     for message in said:
         for part in message.parts:
             if part["type"] == "tool_call":
-                names[part["id"]] = part["name"]
-            elif part["type"] == "tool_result" and not isinstance(part.get("name"), str):
-                part["name"] = names.get(part["call_id"]) or part["call_id"].partition("~")[0]
+                called.setdefault(part["id"], []).append(part["name"])
+            elif part["type"] == "tool_result":
+                names = called.get(part["call_id"])
+                name = names.pop(0) if names else part["call_id"].partition("~")[0]
+                if not isinstance(part.get("name"), str):
+                    part["name"] = name
 
 
 def is_step(part: Part) -> bool:
     """Whether a part is the Vercel AI SDK's mark between two steps of one message."""
     return part["type"] == "other" and inner(part, "value", "type") == "step-start"
+
+
+def steps(parts: list[Part]) -> list[list[Part]]:
+    """The parts of an assistant's message, a list for each of its steps."""
+    found: list[list[Part]] = [[]]
+    for part in parts:
+        if is_step(part):
+            found.append([])
+        found[-1].append(part)
+    return found
 
 
 def runs(said: Said) -> list[Said]:
@@ -149,14 +167,9 @@ def runs(said: Said) -> list[Said]:
     """
     if not any(part["type"] == "tool_result" for part in said.parts):
         return [said] if said.role != "tool" else [Said("user", said.parts, said.author, said.seq)]
-    steps: list[list[Part]] = [[]]
-    for part in said.parts:
-        if said.role == "assistant" and is_step(part):
-            steps.append([])
-        steps[-1].append(part)
     found: list[Said] = []
     rest = "user" if said.role == "tool" else said.role
-    for step in steps:
+    for step in steps(said.parts) if said.role == "assistant" else [said.parts]:
         results = [part for part in step if part["type"] == "tool_result"]
         words = [part for part in step if part["type"] != "tool_result"]
         two = [Said(rest, words, said.author, said.seq), Said("tool", results, said.author, said.seq)]
@@ -177,15 +190,17 @@ def arguments_object(part: Part) -> dict[str, Any]:
 
 def arguments_text(part: Part) -> str:
     arguments = part["arguments"]
-    return arguments if isinstance(arguments, str) else json.dumps(arguments)
+    return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
 
 
 def parsed(text: str) -> Any:
-    """JSON, or None for what is not."""
+    """JSON, or None for what is not. NUL and lone surrogates, which it may hold as escapes, are replaced
+    here: what `heard` saw was the text."""
     try:
-        return json.loads(text, parse_constant=_no_json)
+        value = json.loads(text, parse_constant=_no_json)
     except (ValueError, RecursionError):
         return None
+    return cleaned(value) if _ESCAPED.search(text) else value
 
 
 def _no_json(name: str) -> None:

@@ -17,7 +17,10 @@ from recollect.models.message import Message, Part
 from recollect.models.parts import part_text, readable
 
 HEADER_TOKENS = 14
-"""What the line in front of each message costs."""
+"""What the line in front of each message costs, without the author."""
+
+LINE_TOKENS = 22
+"""What the line for a part without words costs, without its name."""
 
 # The start of a line, for whatever reader: after any line break that Unicode knows, past blanks
 # and invisible characters. Then what our own lines start with, quoted already or not.
@@ -143,14 +146,17 @@ def _part(message: Message, part: Part) -> str:
         return quoted(part_text(part))
     if kind == "reasoning":
         return f"→ (reasoning, not shown; read_message seq={message.seq} format=json has it)"
+    name = named(part)
+    what = f"{kind} {name}" if name else kind
+    return f"→ ({what}; read_message seq={message.seq} format=json has it)"
+
+
+def named(part: Part) -> str:
+    """What is shown of a part without words of its own; nothing where it has no name."""
     name = next(
         (part[field] for field in ("name", "filename", "uri", "url") if isinstance(part.get(field), str)), ""
     )
-    if len(name) > 200:  # a data: URL is no name
-        name = name[:40] + "…"
-    return f"→ ({kind} {one_line(name)}; read_message seq={message.seq} format=json has it)".replace(
-        " ;", ";"
-    )
+    return one_line(name if len(name) <= 200 else name[:40] + "…")  # a data: URL is no name
 
 
 def one_line(text: str) -> str:

@@ -7,12 +7,13 @@ assistant's holds its calls and their results, and all the steps of a turn.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, cast
 
 from recollect.history.formats import media, speech
 from recollect.history.formats.native import recalled, remembered
-from recollect.history.formats.payload import blocks, entries, other, refuse_role, word
+from recollect.history.formats.payload import blocks, entries, inner, objects, other, refuse_role, word
 from recollect.history.formats.rendered import JsonObject, Rendered, Said
 from recollect.models.errors import InvalidArgument
 from recollect.models.message import Message, NewMessage, Part
@@ -21,6 +22,8 @@ from recollect.models.parts import part_text
 STYLES = ("usual",)
 
 _ROLES = ("system", "user", "assistant")
+_ANY = re.compile(r".+", re.DOTALL)
+LIMITS = speech.Limits(_ANY, 1_000, _ANY, 1_000, keeps_made=lambda _: True)
 
 
 def incoming(payload: object, argument: str = "messages") -> list[NewMessage]:
@@ -47,13 +50,18 @@ def outgoing(messages: Sequence[Message], *, exact: bool = False) -> Rendered:
     exact:  what came in in this format goes out as it was, even if the SDK would refuse it.
     """
     lost: list[str] = []
-    said = _folded(speech.heard(messages, "vercel", lost, exact=exact), lost)
+    said = speech.heard(messages, "vercel", lost, exact=exact)
+    if not exact:
+        speech.fit(said, LIMITS, lost)
+    said = _folded(said, lost)
     rendered: list[JsonObject] = []
     for message in said:
         for value in recalled(message, "vercel", _render, STYLES, lost):
             if exact:
                 rendered.append(value)
-            elif value.get("parts"):
+                continue
+            _settle(value, message, lost)
+            if value.get("parts"):
                 # Instructions are no stored message, but the SDK wants an id for every one.
                 rendered.append(value if value.get("id") else {**value, "id": f"msg_{message.seq}"})
             else:
@@ -87,7 +95,7 @@ def _tool(block: JsonObject, where: str) -> list[Part]:
         "type": "tool_call",
         "id": word(block, "toolCallId", where),
         "name": word(block, "toolName", where) if dynamic else block["type"].removeprefix("tool-"),
-        "arguments": given if isinstance(given, (dict, str)) else json.dumps(given),
+        "arguments": given if isinstance(given, (dict, str)) else json.dumps(given, ensure_ascii=False),
     }
     if dynamic:
         call["dynamic"] = True
@@ -130,18 +138,42 @@ def _folded(said: list[Said], lost: list[str]) -> list[Said]:
     return found
 
 
+def _results(said: Said) -> dict[str, list[Part]]:
+    """The results in a message by the id of their call, which several may have."""
+    results: dict[str, list[Part]] = {}
+    for part in said.parts:
+        if part["type"] == "tool_result":
+            results.setdefault(part["call_id"], []).append(part)
+    return results
+
+
+def _settle(value: JsonObject, said: Said, lost: list[str]) -> None:
+    """Give a result to the parts of calls that came in without one, as while they waited for an approval:
+    what is kept of them says that they wait."""
+    results = _results(said)
+    for block in objects(value.get("parts")):
+        waiting = results.get(str(block.get("toolCallId")))
+        result = waiting.pop(0) if waiting else None
+        if result is None or str(block.get("state")).startswith("output-"):
+            continue
+        if inner(block.pop("approval", None), "approved") is False:
+            said.lose(lost, "that the user did not allow a call")
+        block.setdefault("input", {})
+        block |= _outcome(said, result, lost)
+
+
 def _render(said: Said, style: str, lost: list[str]) -> list[JsonObject]:
-    results = {part["call_id"]: part for part in said.parts if part["type"] == "tool_result"}
-    calls = {part["id"] for part in said.parts if part["type"] == "tool_call"}
+    results = _results(said)
     shown: list[JsonObject] = []
     for part in said.parts:
         if part["type"] == "tool_call":
-            shown.append(_call(said, part, results.get(part["id"]), lost))
+            waiting = results.get(part["id"])
+            shown.append(_call(said, part, waiting.pop(0) if waiting else None, lost))
         elif part["type"] != "tool_result":
             block = _block(said, part, lost)
             shown += [] if block is None else [block]
-        elif part["call_id"] not in calls:
-            said.lose(lost, "a result without its call")
+    if any(results.values()):
+        said.lose(lost, "a result without its call")
     role = {"developer": "system", "tool": "user"}.get(said.role, said.role)
     # Not stored yet, a message has no id of ours: whatever it came with is kept.
     return [{"id": f"msg_{said.seq}" if said.seq else None, "role": role, "parts": shown}]
@@ -176,8 +208,10 @@ def _call(said: Said, part: Part, result: Part | None, lost: list[str]) -> JsonO
     if isinstance(given, str) and isinstance(value := speech.parsed(given), (dict, list)):
         given = cast("object", value)
     block: JsonObject = {**kind, "toolCallId": part["id"], "state": "input-available", "input": given}
-    if result is None:
-        return block
+    return block if result is None else block | _outcome(said, result, lost)
+
+
+def _outcome(said: Said, result: Part, lost: list[str]) -> JsonObject:
     content: Any = result["content"]
     if isinstance(content, list):
         pieces = cast("list[Part]", content)
@@ -185,10 +219,10 @@ def _call(said: Said, part: Part, result: Part | None, lost: list[str]) -> JsonO
             said.lose(lost, "parts of a result that are no text")
         content = "\n".join(filter(None, map(part_text, pieces)))
     if result.get("is_error"):
-        return {**block, "state": "output-error", "errorText": content}
+        return {"state": "output-error", "errorText": content}
     if result.get("media_type") == "application/json":
         content = _output(content)
-    return {**block, "state": "output-available", "output": content}
+    return {"state": "output-available", "output": content}
 
 
 def _output(content: str) -> Any:

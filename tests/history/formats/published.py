@@ -85,5 +85,18 @@ def _fields(published: Any) -> dict[str, tuple[bool, st.SearchStrategy[Any]]]:
     }
 
 
+def kinds(published: Any) -> set[str]:
+    """The values of `type` that the members of a union allow."""
+    if get_origin(published) in (Union, types.UnionType, typing.Annotated):
+        return {kind for member in get_args(published) for kind in kinds(member)}
+    if not isinstance(published, type):  # what else Annotated holds
+        return set()
+    if issubclass(published, BaseModel):
+        hint = published.model_fields["type"].annotation
+    else:
+        hint = typing_extensions.get_type_hints(published).get("type")
+    return {kind for kind in get_args(hint) if isinstance(kind, str)}
+
+
 def lists_of(published: Any) -> st.SearchStrategy[list[Any]]:
     return st.lists(payloads(published), min_size=1, max_size=4)

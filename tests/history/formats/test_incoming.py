@@ -3,13 +3,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from anthropic.types.beta import BetaContentBlockParam
+from openai.types.responses import ResponseInputItemParam
 
 from recollect.history.formats.detect import detect
 from recollect.history.formats.providers import INCOMING, OUTGOING
 from recollect.history.formats.rendered import PROVIDERS, Provider
+from recollect.history.payloads import messages_from
 from recollect.models.errors import InvalidArgument
 from recollect.models.message import NewMessage
 from tests.history.formats.payloads import BY_HAND, IDS
+from tests.history.formats.published import kinds
 from tests.history.formats.stored import stored
 
 REFUSED: list[tuple[Provider, Any, str]] = [
@@ -137,3 +141,27 @@ def test_whatever_a_caller_wrote_into_native_is_survived(provider: Provider, nat
         message = NewMessage(role, [{"type": "text", "text": "hi", "native": native}])
         for exact in (True, False):
             OUTGOING[provider](stored([message, NewMessage("user", "ho")]), exact=exact)
+
+
+@pytest.mark.parametrize("kind", sorted(kinds(BetaContentBlockParam) - {"text"}))
+def test_every_block_that_anthropic_publishes_is_detected(kind: str) -> None:
+    block: dict[str, Any] = {"type": kind, "tool_use_id": "t", "source": {}}
+    assert detect([{"role": "assistant", "content": [block]}]) == "anthropic"
+
+
+def test_a_text_with_citations_is_anthropics() -> None:
+    block = {"type": "text", "text": "At noon.", "citations": None}
+    assert detect([{"role": "assistant", "content": [block]}]) == "anthropic"
+
+
+@pytest.mark.parametrize("kind", sorted(kinds(ResponseInputItemParam) - {"message"}))
+def test_every_item_that_openai_publishes_is_taken_for_one(kind: str) -> None:
+    assert "no known format" not in refusal([{"type": kind}])  # it lacks fields, and they are OpenAI's
+
+
+def refusal(payload: list[Any]) -> str:
+    try:
+        messages_from(payload)
+    except InvalidArgument as error:
+        return str(error)
+    return ""

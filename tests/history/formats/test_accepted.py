@@ -1,0 +1,92 @@
+"""Answers that a provider gave, in the shape in which it takes them back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from recollect.history.formats import anthropic, gemini, openai, vercel
+from recollect.models.message import NewMessage, Part
+from tests.history.formats.stored import stored
+from tests.history.formats.test_hosted import counted
+from tests.history.test_window import read, windowed
+
+
+def test_an_answer_without_calls_goes_out_without_a_list_of_calls() -> None:
+    nothing: list[Any] = [None, []]
+    for none in nothing:
+        (shown,) = openai.outgoing(
+            stored(openai.incoming([{"role": "assistant", "content": "Hi", "tool_calls": none}]))
+        ).messages
+        assert shown == {"role": "assistant", "content": "Hi"}
+
+
+def test_a_spoken_answer_goes_back_as_its_id_alone() -> None:
+    audio = {"id": "audio_1", "data": "UklGRg==" * 900, "expires_at": 1, "transcript": "Hi."}
+    given = [{"role": "assistant", "content": None, "audio": audio}]
+    messages = stored(openai.incoming(given))
+    assert openai.outgoing(messages).messages == [
+        {"role": "assistant", "content": None, "audio": {"id": "audio_1"}}
+    ]
+    assert openai.outgoing(messages, exact=True).messages == given
+
+
+def test_arguments_go_out_in_the_letters_they_are_written_in() -> None:
+    """As escapes they would cost six times the tokens that were counted."""
+    call = {"type": "tool_call", "id": "1", "name": "look", "arguments": {"город": "Рига"}}
+    (shown,) = openai.outgoing(stored([NewMessage("assistant", [call])])).messages
+    assert shown["tool_calls"][0]["function"]["arguments"] == '{"город": "Рига"}'
+
+
+def test_escapes_in_written_arguments_become_no_lone_surrogates() -> None:
+    call = {"type": "tool_call", "id": "1", "name": "look", "arguments": '{"at": "\\ud800 \\u0000"}'}
+    rendered = anthropic.outgoing(stored([NewMessage("user", "Look"), NewMessage("assistant", [call])]))
+    assert rendered.messages[1]["content"][0]["input"] == {"at": "\ufffd \ufffd"}
+
+
+def test_instructions_hold_no_images_where_they_are_text_alone() -> None:
+    image = {"type": "image", "url": "https://example.com/a.png"}
+    rendered = openai.outgoing(stored([NewMessage("system", [{"type": "text", "text": "So:"}, image])]))
+    assert [block["type"] for block in rendered.messages[0]["content"]] == ["text", "text"]
+    assert rendered.lost == ["#1: image"]
+
+
+def test_calls_without_ids_of_two_tools_keep_their_names() -> None:
+    calls: list[Part] = [
+        {"type": "tool_call", "id": "x~0", "name": name, "arguments": {}} for name in ("look", "read")
+    ]
+    results = [{"type": "tool_result", "call_id": "x~0", "content": "ok"}] * 2
+    rendered = gemini.outgoing(stored([NewMessage("assistant", calls), NewMessage("tool", results)]))
+    assert [part["functionResponse"]["name"] for part in rendered.messages[2]["parts"]] == ["look", "read"]
+
+
+def test_a_call_that_waits_for_an_approval_is_settled_once_the_conversation_goes_on() -> None:
+    asked: dict[str, Any] = {
+        "type": "tool-pay",
+        "toolCallId": "call_1",
+        "state": "approval-requested",
+        "input": {"sum": 9},
+        "approval": {"id": "ap_1"},
+    }
+    given: list[dict[str, Any]] = [
+        {"id": "m1", "role": "assistant", "parts": [asked]},
+        {"id": "m2", "role": "user", "parts": [{"type": "text", "text": "Never mind."}]},
+    ]
+    messages = counted(vercel.incoming(given))
+    window = windowed(read(messages), 1_000, "vercel")
+    assert window.messages[0]["parts"] == [
+        {
+            "type": "tool-pay",
+            "toolCallId": "call_1",
+            "state": "output-available",
+            "input": {"sum": 9},
+            "output": "No result was recorded for this call.",
+        }
+    ]
+    assert vercel.outgoing(messages, exact=True).messages == given
+
+
+def test_ui_parts_of_several_calls_with_one_id_get_ids_of_their_own() -> None:
+    call: Part = {"type": "tool_call", "id": "1", "name": "look", "arguments": {}}
+    results = [{"type": "tool_result", "call_id": "1", "content": words} for words in ("a", "b")]
+    (shown,) = vercel.outgoing(stored([NewMessage("assistant", [call, call, *results])])).messages
+    assert [(part["toolCallId"], part["output"]) for part in shown["parts"]] == [("1", "a"), ("1_1", "b")]
