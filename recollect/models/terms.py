@@ -80,7 +80,10 @@ _THAI_MARKS = "\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ecd"
 _UNIT = re.compile(f"[^{_THAI_MARKS}][{_THAI_MARKS}]*")
 
 # Where two pieces of a compound meet. It begins with what is rare, so most text is passed by quickly.
-_JOINT = re.compile(r"[_./@:\\-](?<=[A-Za-z0-9].)(?=[A-Za-z0-9_])|[A-Z](?<=[a-z0-9].)")
+# `XMLParser` is one too, but not `APIs`.
+_JOINT = re.compile(
+    r"[_./@:\\-](?<=[A-Za-z0-9].)(?=[A-Za-z0-9_])|[A-Z](?:(?<=[a-z0-9].)|(?<=[A-Z].)(?=[a-z]{2}))"
+)
 _COMPOUND = re.compile(r"[A-Za-z0-9]+(?:[_./@:\\-]+[A-Za-z0-9]+)*")
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SEPARATORS = re.compile(r"[_./@:\\-]+")
