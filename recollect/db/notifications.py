@@ -26,6 +26,11 @@ MOST_MARKS = 400
 """So many fit into one payload, which may have 8,000 bytes."""
 
 
+# Of no user, on no table, and so without a transaction around it. A hint need not survive a crash: its
+# commit does not wait for the disk.
+_TELL = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)"
+
+
 def mark(user_id: str) -> str:
     """What stands for a user in a payload: a hash, too short to search among user ids for certain."""
     return blake2b(user_id.encode(), digest_size=MARK_CHARS // 2, person=b"recollect").hexdigest()
@@ -60,10 +65,9 @@ async def tell_of(tx: WriteTx, user_id: str, ids: Sequence[str]) -> None:
 async def tell(database: Database, marks: Iterable[str]) -> None:
     """Hint to all that listen that something of these users changed. Raises: Unavailable, NotReady."""
     waiting = list(marks)
-    async with database.system() as tx:
-        for start in range(0, len(waiting), MOST_MARKS):
-            payload = ",".join(waiting[start : start + MOST_MARKS])
-            await tx.fetch("SELECT pg_notify($1, $2)", CHANNEL, payload)
+    for start in range(0, len(waiting), MOST_MARKS):
+        payload = ",".join(waiting[start : start + MOST_MARKS])
+        await database.call(_TELL, CHANNEL, payload, repeatable=True)
 
 
 async def hear(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -37,11 +36,14 @@ class Guard:
         await (refusal or self._app)(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> ASGIApp | None:
-        headers = Headers(scope=scope)
-        hosts = headers.getlist("host")
-        if len(hosts) != 1 or hosts[0].lower() not in self._address.hosts:
+        hosts = _values(scope, b"host")
+        if len(hosts) != 1 or hosts[0] not in self._address.hosts:
             return self._refuse(scope, 421, "The Host header does not name this server")
-        origins = headers.getlist("origin")
-        if any(origin.lower() not in self._address.origins for origin in origins):
+        if not self._address.origins.issuperset(_values(scope, b"origin")):
             return self._refuse(scope, 403, "Requests from this site (Origin) are not accepted")
         return None
+
+
+def _values(scope: Scope, header: bytes) -> list[str]:
+    """All values of a header, in lower case."""
+    return [value.decode("latin-1").lower() for name, value in scope["headers"] if name == header]

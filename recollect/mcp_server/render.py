@@ -22,6 +22,9 @@ MAX_CHARS = 45_000
 
 MAX_TITLE_CHARS = 120
 MAX_METADATA_CHARS = 200
+_SHORT = 1_000
+"""Characters that fit a page, whatever they are and however many backslashes they need."""
+
 MAX_ADDED_CHARS = 300
 MAX_ADDED = 10
 
@@ -86,6 +89,8 @@ def _tokens(message: Message, block: str) -> int:
 def block(message: Message, cut_at: int) -> str:
     """One message, its words cut after `cut_at` characters or what fits a page; its calls, and which
     call it answers, stay."""
+    if message.stored_parts is None and message.author is None and len(message.text) <= min(cut_at, _SHORT):
+        return text.render_message(message)
     words: str | None = None
     if len(message.text) > cut_at or _exceeds(message.text[:cut_at], MAX_TOKENS // 2):
         kept = _fitting(message.text[:cut_at])

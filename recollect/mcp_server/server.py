@@ -25,6 +25,7 @@ from mcp.types import (
     Prompt,
 )
 
+from recollect.mcp_server.strict_tool import StrictTool
 from recollect.mcp_server.tracing import traced
 
 PageOfResources = Callable[[str | None], Awaitable[ListResourcesResult]]
@@ -39,6 +40,7 @@ class RecollectServer(MCPServer[Any]):
         ours: list[ServerMiddleware[Any]] = [traced]
         given = self._lowlevel_server.middleware
         given[:] = ours + [one for one in given if not isinstance(one, OpenTelemetryMiddleware)]
+        self._lowlevel_server.get_tool_input_schema = self._schema_with_headers
 
     def page_resources(self, page: PageOfResources) -> None:
         """List what `page` gives for a cursor, after the resources registered here."""
@@ -52,6 +54,12 @@ class RecollectServer(MCPServer[Any]):
             return found
 
         self._lowlevel_server.add_request_handler("resources/list", PaginatedRequestParams, list_page)
+
+    def _schema_with_headers(self, name: str) -> dict[str, Any] | None:
+        """What says which of a call's arguments stand in its headers too, so that both can be compared.
+        Nothing does in a tool of ours, and to look for it again at each call would take long."""
+        tool = self._tool_manager.get_tool(name)
+        return None if tool is None or isinstance(tool, StrictTool) else tool.parameters
 
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None

@@ -103,9 +103,10 @@ class StrictTool(Tool):
     def _validated(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """The arguments that were given, with their types. Raises: ToolError."""
         model = self.fn_metadata.arg_model
-        unknown = [name for name in arguments if name not in model.model_fields]
+        known = model.model_fields
+        unknown = [name for name in arguments if name not in known]
         if unknown:
-            raise ToolError(unknown_arguments(self.name, unknown, model.model_fields))
+            raise ToolError(unknown_arguments(self.name, unknown, known))
         given = {name: value for name, value in arguments.items() if value is not None}
         try:
             validated = model.model_validate(given)

@@ -16,12 +16,13 @@ from recollect.models.message import Appended, ContextWindow, Message, Turn
 JsonObject = dict[str, Any]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode  # `json.dumps` makes one a call
 
 
 def compact_json(value: object) -> str:
     """JSON without blanks. Characters stand as they are, which costs a model a fraction of the tokens
     of their escapes; only lone surrogates, which no transport carries, are escaped."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    text = _compact(value)
     return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 

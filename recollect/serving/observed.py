@@ -10,13 +10,15 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from opentelemetry import propagate, trace
-from opentelemetry.trace import Span, SpanKind, StatusCode
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, StatusCode
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from recollect.mcp_server.tracing import spans_are_kept
 from recollect.serving.logs import REQUEST_ID
 
 logger = logging.getLogger("recollect.requests")
@@ -45,8 +47,7 @@ class Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        id = _id_of(headers)
+        id = _id_of(scope)
         seen: dict[str, Any] = {"status": 499}  # nothing was answered: the client went away
         scope = {**scope, "recollect.seen": seen}
 
@@ -59,13 +60,7 @@ class Observed:
         token = REQUEST_ID.set(id)
         began = time.perf_counter()
         try:
-            with tracer.start_as_current_span(
-                "HTTP",
-                context=propagate.extract(headers),
-                kind=SpanKind.SERVER,
-                record_exception=False,
-                set_status_on_exception=False,
-            ) as span:
+            with _span_of(scope) as span:
                 try:
                     await self._app(scope, receive, send_with_id)
                 finally:
@@ -77,22 +72,38 @@ class Observed:
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
         route: str = seen.get("route") or _route_of(scope["path"])
         status: int = seen["status"]
-        span.update_name(f"{method} {route}")
-        span.set_attributes(
-            {"http.request.method": method, "http.route": route, "http.response.status_code": status}
-        )
-        if status >= 500:
-            span.set_status(StatusCode.ERROR)
+        if span.is_recording():
+            span.update_name(f"{method} {route}")
+            span.set_attributes(
+                {"http.request.method": method, "http.route": route, "http.response.status_code": status}
+            )
+            if status >= 500:
+                span.set_status(StatusCode.ERROR)
         if self._record is not None:
             self._record(method, route, status, seconds)
         fields = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
         logger.info("request", extra={"fields": fields})
 
 
-def _id_of(headers: Headers) -> str:
+def _span_of(scope: Scope) -> AbstractContextManager[Span]:
+    if not spans_are_kept():
+        return nullcontext(INVALID_SPAN)
+    return tracer.start_as_current_span(
+        "HTTP",
+        context=propagate.extract(Headers(scope=scope)),
+        kind=SpanKind.SERVER,
+        record_exception=False,
+        set_status_on_exception=False,
+    )
+
+
+def _id_of(scope: Scope) -> str:
     """The id that a proxy gave, where it looks like one; else a new one."""
-    given = headers.get("x-request-id", "")
-    return given if _GIVEN.fullmatch(given) else secrets.token_hex(8)
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            given = value.decode("latin-1")
+            return given if _GIVEN.fullmatch(given) else secrets.token_hex(8)
+    return secrets.token_hex(8)
 
 
 def _route_of(path: str) -> str:

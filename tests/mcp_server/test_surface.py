@@ -129,6 +129,12 @@ async def test_schemas_are_closed_and_carry_no_noise(surface: Client) -> None:
         assert tool.output_schema is None
 
 
+async def test_no_argument_of_a_tool_stands_in_a_header(surface: Client) -> None:
+    """The server does not compare headers with the arguments of these tools."""
+    for tool in await listed(surface):
+        assert "x-mcp-header" not in json.dumps(tool.input_schema), tool.name
+
+
 async def test_no_tool_takes_a_user(surface: Client) -> None:
     for tool in await listed(surface):
         assert not [name for name in tool.input_schema["properties"] if "user" in name], tool.name

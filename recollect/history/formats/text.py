@@ -27,9 +27,6 @@ LINE_TOKENS = 22
 _BREAKS = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
 _INVISIBLE = r"\xad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 
-# What every text that can pose as ours holds: one character, and then more. To look for the character
-# takes a tenth of the time.
-_SIGNS = (("#", "[#"), ("→", "→ "), ("←", "← "), ("<", "conversation"), ("<", "instructions"))
 _OURS = r"\[#|→ |← |</?(?:conversation|instructions)"
 _POSING = re.compile(rf"((?:^|[{_BREAKS}])(?:[^\S{_BREAKS}]|[{_INVISIBLE}])*+)(?=\\*(?:{_OURS}))")
 
@@ -76,8 +73,14 @@ def render_message(message: Message, text: str | None = None) -> str:
 
 
 def _may_pose(text: str) -> bool:
-    """Whether a line of a text may look like one of ours; far cheaper than to go through the lines."""
-    return any(sign in text and more in text for sign, more in _SIGNS)
+    """Whether a line of a text may look like one of ours; far cheaper than to go through the lines. To look
+    for one character takes a tenth of what it takes to look for more, and a loop would take the rest."""
+    return (
+        ("<" in text and ("conversation" in text or "instructions" in text))
+        or ("#" in text and "[#" in text)
+        or ("→" in text and "→ " in text)
+        or ("←" in text and "← " in text)
+    )
 
 
 def header(message: Message) -> str:
