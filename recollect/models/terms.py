@@ -79,10 +79,10 @@ _PIECES = re.compile(
 _THAI_MARKS = "\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ecd"
 _UNIT = re.compile(f"[^{_THAI_MARKS}][{_THAI_MARKS}]*")
 
-# Where two pieces of a compound meet. It begins with what is rare, so most text is passed by quickly.
-# `XMLParser` is one too, but not `APIs`.
+# Where two pieces of a compound meet (`XMLParser` is one, but not `APIs`). It begins with the characters that
+# are rare, which are found in half the time if they are one class.
 _JOINT = re.compile(
-    r"[_./@:\\-](?<=[A-Za-z0-9].)(?=[A-Za-z0-9_])|[A-Z](?:(?<=[a-z0-9].)|(?<=[A-Z].)(?=[a-z]{2}))"
+    r"[A-Z_./@:\\-](?:(?<=[a-z0-9][A-Z])|(?<=[A-Z][A-Z])(?=[a-z]{2})|(?<=[A-Za-z0-9][_./@:\\-])(?=[A-Za-z0-9_]))"
 )
 _COMPOUND = re.compile(r"[A-Za-z0-9]+(?:[_./@:\\-]+[A-Za-z0-9]+)*")
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
