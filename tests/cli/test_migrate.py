@@ -91,7 +91,7 @@ def test_what_cannot_be_done_is_one_line_that_says_what_to_do(
     assert (ran.code, ran.out) == (1, "")
     assert ran.err == 'recollect: link_users: there is no table "people"\n'
     unknown = recollect("migrate", "--to", "0815", database_url=database_url)
-    revisions = f"base, 0001, 0002, 0003, 0004, {HEAD} and head"
+    revisions = f"base, 0001, 0002, 0003, 0004, 0005, {HEAD} and head"
     assert unknown.err == f"recollect: to: there is no such revision; there are {revisions}\n"
     both = recollect("migrate", "--sql", "--link-users", "users.id")
     assert both.code == 1

@@ -256,9 +256,9 @@ def test_a_schema_that_a_newer_version_made_is_not_touched(newest_only: str) -> 
 
 
 def test_an_unknown_revision_is_refused(database_url: str) -> None:
-    with pytest.raises(InvalidArgument, match="there are base, 0001, 0002, 0003, 0004, 0005 and head"):
+    with pytest.raises(InvalidArgument, match="there are base, 0001, 0002, 0003, 0004, 0005, 0006 and head"):
         migrate(parse_url(database_url), "0815")
-    with pytest.raises(InvalidArgument, match="there are base, 0001, 0002, 0003, 0004, 0005 and head"):
+    with pytest.raises(InvalidArgument, match="there are base, 0001, 0002, 0003, 0004, 0005, 0006 and head"):
         script("0815")
 
 
