@@ -97,7 +97,11 @@ class Writer:
                 break
         self._acknowledged(name, done, attempts)
         if self.chance.random() < 0.1:
-            self._again(name, (await self._until_done(send))[0])
+            try:
+                done, _ = await self._until_done(send)
+            except Moved as error:
+                raise Broken(f"{name} was acknowledged, and refused when it was sent again") from error
+            self._again(name, done)
 
     async def _append_without_key(self, id: str) -> None:
         name, texts = self._new(id, self.chance.randint(1, 2), keyed=False)
