@@ -25,9 +25,7 @@ MARK_CHARS = 16
 MOST_MARKS = 400
 """So many fit into one payload, which may have 8,000 bytes."""
 
-
-# Of no user, on no table, and so without a transaction around it. A hint need not survive a crash: its
-# commit does not wait for the disk.
+# A hint need not survive a crash: its commit does not wait for the disk.
 _TELL = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)"
 
 
@@ -65,9 +63,10 @@ async def tell_of(tx: WriteTx, user_id: str, ids: Sequence[str]) -> None:
 async def tell(database: Database, marks: Iterable[str]) -> None:
     """Hint to all that listen that something of these users changed. Raises: Unavailable, NotReady."""
     waiting = list(marks)
-    for start in range(0, len(waiting), MOST_MARKS):
-        payload = ",".join(waiting[start : start + MOST_MARKS])
-        await database.call(_TELL, CHANNEL, payload, repeatable=True)
+    async with database.system() as tx:
+        for start in range(0, len(waiting), MOST_MARKS):
+            payload = ",".join(waiting[start : start + MOST_MARKS])
+            await tx.fetch(_TELL, CHANNEL, payload)
 
 
 async def hear(

@@ -62,7 +62,8 @@ def _guessed(payload: object, argument: str) -> list[NewMessage]:
 
 
 _ITEM = re.compile(
-    r"message|reasoning|additional_tools|item_reference|compaction\w*|configuration_update|program|mcp_\w+|\w+_call|\w+_output"
+    r"message|reasoning|additional_tools|item_reference|compaction\w*|configuration_update|program"
+    r"|mcp_\w+|\w+_call|\w+_output"
 )
 """The types of Responses items, those that will come with other tools included."""
 

@@ -90,8 +90,8 @@ its words, stemmed in its language. Each begins with the bucket of the user, one
 under a word are messages of those who share it, so that a search passes by few of other users'. Words of
 more than 255 characters are cut, since a lexeme with its bucket may have 2,046 bytes.
 
-Computed by the index alone, so that no row carries it; whoever asks the index repeats this expression, and
-`search_keys_v2` is the only one who does."""
+Computed by the index alone, so that no row carries it. `search_keys_v2`, which asks the index, repeats this
+expression, and `search_fused_v2`, which excludes by it; tests compare them."""
 
 
 class Conversation(Table, table=True):
