@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from recollect.history.history import History
-from recollect.models.imported import Problem, Skipped
+from recollect.history.importing import read
+from recollect.models.imported import ImportedConversation, Problem, Skipped
 from tests.importing.chatgpt_files import conversation, node, write
 from tests.importing.conftest import FIXTURES, Import, conversations, messages, outcomes
 
@@ -62,6 +63,40 @@ async def test_a_file_that_was_cut_off_gives_what_is_whole(importing: Import, tm
     assert 20 <= len(conversations(reports)) <= 25
     (problem,) = [report for report in reports if isinstance(report, Problem)]
     assert "is not JSON" in problem.problem
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        pytest.param("{" * 100_000 + ",{" * 200_000, id="beginnings"),
+        pytest.param('{"mapping":{},"title":"' + ("x" * 93 + ",{") * 110_000, id="in a string"),
+        pytest.param('{"a":[0,' * 900 + "{}," * 100_000, id="nested, never closed"),
+    ],
+)
+def test_a_file_that_was_made_to_be_slow_is_not_read_again_and_again(
+    hostile: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed = attempts = 0
+    decode = json.JSONDecoder.raw_decode
+
+    def counted(decoder: json.JSONDecoder, text: str, begin: int = 0) -> tuple[object, int]:
+        nonlocal parsed, attempts
+        attempts += 1
+        try:
+            return decode(decoder, text, begin)
+        except json.JSONDecodeError as error:
+            parsed += error.pos  # which json looks through for ends of lines
+            raise
+
+    monkeypatch.setattr(json.JSONDecoder, "raw_decode", counted)
+    file = tmp_path / "conversations.json"
+    file.write_text(f"[{json.dumps(conversation('first', ['1']))},{hostile}")
+    found = list(read([file]))
+    assert sum(isinstance(one, ImportedConversation) for one in found) == 1
+    assert isinstance(found[-1], Problem)
+    assert "is not read further: too much of it is broken" in found[-1].problem
+    assert attempts < 110_000
+    assert parsed < 2e9, "some 16,000 characters an attempt"
 
 
 async def test_a_broken_line_costs_itself_alone(importing: Import, history: History, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import IO
 
@@ -38,19 +39,23 @@ class Decoded:
         errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"
         self._decoder = codecs.getincrementaldecoder(encoding)(errors)
         self._ended = False
-        self._unread = ""
+        self._unread: deque[str] = deque()
         self.damaged = False
 
     def peek(self) -> str:
         """The next piece, which the next read gives again."""
-        self._unread = self._unread or self.read()
-        return self._unread
+        piece = self.read()
+        self._unread.appendleft(piece)
+        return piece
+
+    def unread(self, text: str, chars: int) -> None:
+        """Take `text` back, for the next reads to give in pieces of so many characters."""
+        self._unread.extendleft(text[at : at + chars] for at in reversed(range(0, len(text), chars)))
 
     def read(self) -> str:
         """The next piece; empty at the end."""
         if self._unread:
-            piece, self._unread = self._unread, ""
-            return piece
+            return self._unread.popleft()
         while not self._ended:
             raw, self._first = self._first or self._file.read(CHUNK_BYTES), b""
             self._ended = not raw

@@ -24,6 +24,15 @@ _NEXT = re.compile(r",[ \t\n\r]*\{")
 _LITERAL_CHARS = 16
 """A literal, a number's end or an escape that the buffer cut off is shorter than this."""
 
+_PIECE_CHARS = 1 << 14
+"""How much is looked at while the next element is searched: json counts the lines before an error."""
+
+_PATIENCE = 100_000
+"""Attempts in a file to find where the next element begins. One that reads on, and finds no end, counts as
+`_LONG_ATTEMPT` of them. A file that somebody made to be slow is not read further then."""
+
+_LONG_ATTEMPT = 10_000
+
 
 @dataclass(slots=True)
 class Element:
@@ -98,6 +107,7 @@ class _Array:
         self._ended = False
         self._decoder = json.JSONDecoder(strict=False)
         self._number = 0
+        self._patience = _PATIENCE
 
     def elements(self) -> Iterator[Element | Problem]:
         while True:
@@ -115,6 +125,8 @@ class _Array:
             except (ValueError, RecursionError) as error:
                 yield Problem(where, _problem(error))
                 if not self._recover(begin):
+                    if self._patience <= 0:
+                        yield Problem(self._place(), "is not read further: too much of it is broken")
                     return
                 continue
             notes: list[str] = []
@@ -131,7 +143,10 @@ class _Array:
                 value, end = self._decoder.raw_decode(self._buffer, self._at)
             except json.JSONDecodeError as error:
                 cut = error.msg.startswith("Unterminated") or error.pos > len(self._buffer) - _LITERAL_CHARS
-                if not cut or not self._more():
+                if not cut:
+                    raise
+                if not self._more():
+                    self._patience -= _LONG_ATTEMPT if len(self._buffer) - self._at > _PIECE_CHARS else 0
                     raise
             else:
                 if end < len(self._buffer) or isinstance(value, (dict, list, str)) or not self._more():
@@ -140,7 +155,8 @@ class _Array:
     def _recover(self, begin: int) -> bool:
         """Go to the next object that can be an element; whether there is one."""
         self._at += 1
-        while True:
+        while self._patience > 0:
+            self._release()
             found = _NEXT.search(self._buffer, self._at)
             if found is None:
                 # The start of a separator may be at the end of the buffer.
@@ -152,11 +168,22 @@ class _Array:
             try:
                 value, end = self._decode()
             except (ValueError, RecursionError):
+                self._patience -= 1
                 self._at += 1
                 continue
             if isinstance(value, dict) and self._is_conversation(cast("JsonObject", value)):
                 return self._base + self._at > begin
             self._at = end
+        return False
+
+    def _release(self) -> None:
+        """Keep a piece, and give the rest of the buffer back to be read again."""
+        if len(self._buffer) - self._at > _PIECE_CHARS:
+            self._text.unread(self._buffer[self._at + _PIECE_CHARS :], _PIECE_CHARS)
+            self._buffer = self._buffer[self._at : self._at + _PIECE_CHARS]
+            self._base += self._at
+            self._at = 0
+            self._ended = False
 
     def _skip(self, what: re.Pattern[str]) -> None:
         while True:
@@ -171,6 +198,7 @@ class _Array:
         if self._ended:
             return False
         if kept > MAX_ELEMENT_CHARS:
+            self._patience -= _LONG_ATTEMPT
             raise ValueError(f"is longer than {MAX_ELEMENT_CHARS} characters")
         pieces = [self._buffer[self._at :]]
         read = 0
