@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from benchmarks.contexts import LENGTHS
 from benchmarks.report import Row, markdown
+from benchmarks.sections import DOCS, read_section
 from benchmarks.server_cost import CONCURRENT, TOOLS
 from benchmarks.surroundings import Surroundings
 
-DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+DOCUMENT = DOCS / "benchmarks.md"
 
-LOAD_BEGIN, LOAD_END = "<!-- begin load -->", "<!-- end load -->"
-"""Around the section that `benchmarks.load` writes."""
+LOAD = "load"
+"""The section that `benchmarks.load` writes."""
 
 INTRODUCTION = """# What Recollect costs
 
@@ -100,5 +99,4 @@ def document(rows: list[Row], findings: list[str], surroundings: Surroundings) -
         )
     machine = "\n".join(f"- {line}" for line in surroundings.lines())
     page = "\n\n".join([f"{INTRODUCTION}\n{machine}", markdown(rows), *findings, verdict, METHOD])
-    _, begin, load = DOCUMENT.read_text(encoding="utf-8").partition(LOAD_BEGIN)
-    return f"{page}\n{begin}{load}" if begin else page
+    return f"{page}\n{read_section(DOCUMENT, LOAD)}\n"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-from benchmarks.document import DOCUMENT, LOAD_BEGIN, LOAD_END
+from benchmarks.document import DOCUMENT, LOAD
+from benchmarks.sections import write_section
 from benchmarks.surroundings import Surroundings
 
 HEADER = ("", "requests", "failed", "a second", "p50 ms", "p95 ms", "p99 ms")
@@ -69,13 +69,7 @@ class LoadReport:
 
     def write(self) -> None:
         """Put the section into the document."""
-        document = DOCUMENT.read_text(encoding="utf-8")
-        section = f"{LOAD_BEGIN}\n{self.section()}\n{LOAD_END}\n"
-        found = re.compile(f"{LOAD_BEGIN}.*?{LOAD_END}\n", re.DOTALL)
-        written = (
-            found.sub(lambda _: section, document) if found.search(document) else f"{document}\n{section}"
-        )
-        DOCUMENT.write_text(written, encoding="utf-8")
+        write_section(DOCUMENT, LOAD, self.section())
 
     def section(self) -> str:
         rows = [HEADER, ("---",) * len(HEADER), *(one.cells() for one in self.measured)]

@@ -1,11 +1,12 @@
 """Search a user's messages, alone and beside those of others, and print how long it takes.
 
-    python -m benchmarks.search [--sizes 1000 10000 100000] [--others 1000000]
+    python -m benchmarks.search [--sizes 1000 10000 100000] [--others 1000000] [--write]
 
 Each message is about 75 words drawn from 30,000, frequent and rare as words of a language are; each
 query is seven words of a message of the user, the frequent ones included, as a question has them.
-`processor` is how long the server's process worked for one search: on a machine that does other things
-too, it tells more than the clock. `ratio` is that of its median beside the others to that alone.
+The processor's time is how long the server's process worked for one search: on a machine that does other
+things too, it tells more than the clock. With `--write`, the section of docs/search.md about it is written.
+About ten minutes.
 """
 
 from __future__ import annotations
@@ -18,14 +19,15 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
+from benchmarks.search_report import Measured, section, write
+from benchmarks.surroundings import Surroundings
 from recollect.db.embedded import EmbeddedPostgres, stop
 from recollect.db.migrate import migrate
 from recollect.db.target import parse_url
@@ -55,33 +57,6 @@ SYLLABLES = [
 ]
 
 
-@dataclass(slots=True)
-class Measured:
-    """Searches of one user: the seconds of each by the clock, and those that the server worked for it."""
-
-    size: int
-    others: int
-    clock: list[float]
-    processor: list[float]
-
-    def line(self, alone: Measured | None) -> str:
-        ratio = "" if alone is None else f"{at(self.processor, 0.5) / at(alone.processor, 0.5):.2f}"
-        figures = (at(seconds, share) for seconds in (self.clock, self.processor) for share in (0.5, 0.95))
-        shown = "".join(f"{1000 * figure:>9.1f}" for figure in figures)
-        return f"{self.size:>9,} {self.others:>10,}{shown}{ratio:>8}"
-
-
-def at(seconds: list[float], share: float) -> float:
-    """The value that this share of all does not exceed."""
-    return sorted(seconds)[min(len(seconds) - 1, int(share * len(seconds)))]
-
-
-HEADER = (
-    f"{'':>20}{'clock':>18}{'processor':>18}\n"
-    f"{'messages':>9} {'others':>10}{'p50 ms':>9}{'p95 ms':>9}{'p50 ms':>9}{'p95 ms':>9}{'ratio':>8}"
-)
-
-
 class Texts:
     """Messages and queries, the same for the same seed."""
 
@@ -108,11 +83,21 @@ def main() -> None:
     for name in [name for name in os.environ if name.startswith("RECOLLECT_") or name == "DATABASE_URL"]:
         del os.environ[name]
     os.environ["RECOLLECT_CONFIG"] = os.devnull
+    with _server() as quiet, _server() as busy:
+        measured, surroundings = asyncio.run(_measure(quiet, busy, arguments))
+    print(section(measured, surroundings))
+    if arguments.write:
+        write(measured, surroundings)
+
+
+@contextmanager
+def _server() -> Generator[str]:
+    """A PostgreSQL of its own, with buffers of its own."""
     with tempfile.TemporaryDirectory(prefix="rs", ignore_cleanup_errors=True) as folder:
         home = Path(folder) / "home"
         server = EmbeddedPostgres(home)
         try:
-            asyncio.run(_measure(server.ensure(), arguments))
+            yield server.ensure()
         finally:
             server.release()
             stop(home)
@@ -123,25 +108,25 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     parser.add_argument("--others", type=int, default=1_000_000, help="messages of other users")
     parser.add_argument("--searches", type=int, default=200, help="of each line of the table")
+    parser.add_argument("--write", action="store_true", help="write the section of docs/search.md")
     return parser.parse_args()
 
 
-async def _measure(url: str, arguments: argparse.Namespace) -> None:
-    """Alone in a database of its own, then beside the others, who are stored once and copied."""
-    alone: dict[int, Measured] = {}
-    print(HEADER, flush=True)
-    for size in arguments.sizes:
-        async with _database(url, None) as its:
-            alone[size] = await _one(its, size, 0, arguments.searches)
-        print(alone[size].line(None), flush=True)
-    if not arguments.others:
-        return
-    async with _database(url, None) as everybody:
+async def _measure(
+    quiet: str, busy: str, arguments: argparse.Namespace
+) -> tuple[list[Measured], Surroundings]:
+    """Alone on one server, and beside the others, who are stored once and copied, on the other."""
+    began = time.monotonic()
+    async with _connected(quiet) as connection:
+        surroundings = await Surroundings.look(connection)
+    measured: list[Measured] = []
+    async with _database(busy, None) as everybody:
         await _store_others(everybody, arguments.others)
         for size in arguments.sizes:
-            async with _database(url, everybody) as its:
-                measured = await _one(its, size, arguments.others, arguments.searches)
-            print(measured.line(alone[size]), flush=True)
+            async with _database(quiet, None) as alone, _database(busy, everybody) as beside:
+                measured += await _both(alone, beside, size, arguments.others, arguments.searches)
+    surroundings.seconds = time.monotonic() - began
+    return measured, surroundings
 
 
 @asynccontextmanager
@@ -166,23 +151,32 @@ async def _store_others(url: str, count: int) -> None:
             await _store(store.for_user(f"user-{begin}"), texts, min(1_000, count - begin))
 
 
-async def _one(url: str, size: int, others: int, searches: int) -> Measured:
-    """Store one user's messages, and search them on one connection."""
-    texts = Texts(size)
-    async with _opened(url) as store:
-        history = store.for_user("asks")
-        queries = await _store(history, texts, size, searches + WARM_UP)
-        await _run(url, "VACUUM ANALYZE recollect.message")
-        process = (await store.database.call("SELECT pg_backend_pid()", repeatable=True))[0][0]
-        measured = Measured(size, others, [], [])
-        for query in queries[:WARM_UP]:
-            await history.search(query, limit=HITS)
-        for query in queries[WARM_UP:]:
-            worked, began = processor_time(process), time.perf_counter()
-            await history.search(query, limit=HITS)
-            measured.clock.append(time.perf_counter() - began)
-            measured.processor.append(processor_time(process) - worked)
-        return measured
+async def _both(alone: str, beside: str, size: int, others: int, searches: int) -> list[Measured]:
+    """Store one user's messages in both databases, and search them in turns, each on one connection:
+    a machine that is slower for a while is so for both."""
+    async with _opened(alone) as one, _opened(beside) as other:
+        by_itself = Measured(size, 0, None, [], [])
+        pair = {by_itself: one, Measured(size, others, by_itself, [], []): other}
+        processes: dict[Measured, int] = {}
+        queries: list[str] = []
+        for measured, store in pair.items():
+            queries = await _store(store.for_user("asks"), Texts(size), size, searches + WARM_UP)
+            processes[measured] = (await store.database.call("SELECT pg_backend_pid()", repeatable=True))[0][
+                0
+            ]
+        for url in (alone, beside):
+            await _run(url, "VACUUM ANALYZE recollect.message")
+            await _run(url, "CHECKPOINT")
+        for count, query in enumerate(queries):
+            for measured, store in pair.items():
+                worked, began = processor_time(processes[measured]), time.perf_counter()
+                await store.for_user("asks").search(query, limit=HITS)
+                if count >= WARM_UP:
+                    measured.clock.append(time.perf_counter() - began)
+                    measured.processor.append(processor_time(processes[measured]) - worked)
+        for measured in pair:
+            print("  ".join(measured.cells()), flush=True)
+        return list(pair)
 
 
 async def _store(history: History, texts: Texts, count: int, queries: int = 0) -> list[str]:
@@ -209,12 +203,18 @@ async def _opened(url: str) -> AsyncGenerator[Recollect]:
         yield store
 
 
-async def _run(url: str, statement: str) -> None:
+@asynccontextmanager
+async def _connected(url: str) -> AsyncGenerator[asyncpg.Connection[asyncpg.Record]]:
     connection = await asyncpg.connect(**parse_url(url).connect_args)
     try:
-        await connection.execute(statement)
+        yield connection
     finally:
         await connection.close()
+
+
+async def _run(url: str, statement: str) -> None:
+    async with _connected(url) as connection:
+        await connection.execute(statement)
 
 
 def processor_time(process: int) -> float:

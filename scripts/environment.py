@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -48,6 +49,22 @@ def install(python: Path, arguments: Sequence[str]) -> None:
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
             raise NotInstalled(said + done.stderr)
+
+
+def kept(name: str, requirements: Sequence[str]) -> Path:
+    """The Python of an environment in `.cache` that holds `requirements`; it is made if it is not there yet.
+
+    Raises: NotInstalled.
+    """
+    wanted = f"{sys.version_info.major}.{sys.version_info.minor} {' '.join(requirements)}"
+    folder = ROOT / ".cache" / f"{name}-{hashlib.sha256(wanted.encode()).hexdigest()[:12]}"
+    finished = folder / ".finished"
+    if not finished.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        install(create(folder), requirements)
+        finished.touch()
+    return folder / "bin" / "python"
 
 
 def run(*command: str | Path, cwd: Path = ROOT) -> int:

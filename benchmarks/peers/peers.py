@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -82,16 +80,7 @@ def interpreter(spec: PeerSpec) -> Path:
     """
     if not spec.requirements:
         return Path(sys.executable)
-    wanted = f"{sys.version_info.major}.{sys.version_info.minor} {' '.join(spec.requirements)}"
-    folder = CACHE / f"{Path(spec.program).stem}-{hashlib.sha256(wanted.encode()).hexdigest()[:12]}"
-    finished = folder / ".finished"
-    python = folder / "bin" / "python"
-    if not finished.exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        CACHE.mkdir(parents=True, exist_ok=True)
-        environment.install(environment.create(folder), list(spec.requirements))
-        finished.touch()
-    return python
+    return environment.kept(f"peers/{Path(spec.program).stem}", spec.requirements)
 
 
 def version(spec: PeerSpec, python: Path) -> str:

@@ -1,23 +1,30 @@
 """Ask every question of the labelled set, each way, and print how often the answer is among the first.
 
-    python -m benchmarks.retrieval [URL MODEL]
+    python -m benchmarks.retrieval [--wordllama] [--write]
+    python -m benchmarks.retrieval URL MODEL
 
-URL, MODEL: also by meaning, with what an OpenAI-compatible endpoint makes of the messages.
+--wordllama: by meaning too, with the small model WordLlama, which is installed in an environment of its own.
+URL, MODEL: the same with what an OpenAI-compatible endpoint makes of the messages.
+--write: the tables of docs/search.md too; the second one with --wordllama.
 Recall at k: the share of questions whose one message that answers is among the first k.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import contextlib
 import os
-import sys
+import subprocess
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 
 import asyncpg
 
 from benchmarks.retrieval.labelled import Person, people
 from benchmarks.retrieval.others import OTHERS, Corpus
+from benchmarks.sections import DOCS, write_section
 from recollect.db.embedded import EmbeddedPostgres, stop
 from recollect.db.target import parse_url
 from recollect.history.history import History
@@ -25,11 +32,16 @@ from recollect.history.store import Recollect
 from recollect.models.errors import InvalidArgument
 from recollect.models.message import NewMessage
 from recollect.settings import Settings
+from scripts import environment
+
+DOCUMENT = DOCS / "search.md"
+PROGRAMS = Path(__file__).parent / "programs"
+WORDLLAMA = "wordllama==0.4.0.post1"
 
 CUTS = (5, 10, 25, 50)
 OURS = "search"
 BY_MEANING = "by meaning too"
-SPACE = 20
+SPACE = 24
 
 Ranks = dict[str, dict[str, list[int]]]
 """By method and language, the place of each answer, counted from 0; `MISSED` where it was not found."""
@@ -38,20 +50,49 @@ MISSED = 10**6
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.retrieval")
+    parser.add_argument("url", nargs="?", help="of an OpenAI-compatible endpoint for embeddings")
+    parser.add_argument("model", nargs="?", help="its model")
+    parser.add_argument("--wordllama", action="store_true", help="start one, with the model WordLlama")
+    parser.add_argument("--write", action="store_true", help="write the tables of docs/search.md")
+    given = parser.parse_args()
     for name in [name for name in os.environ if name.startswith("RECOLLECT_") or name == "DATABASE_URL"]:
         del os.environ[name]
     os.environ["RECOLLECT_CONFIG"] = os.devnull
-    provider: dict[str, str] = dict(zip(("embeddings_url", "embeddings_model"), sys.argv[1:], strict=False))
+    with contextlib.ExitStack() as stack:
+        if given.wordllama:
+            given.url, given.model = stack.enter_context(wordllama()), WORDLLAMA
+        provider = {"embeddings_url": given.url, "embeddings_model": given.model} if given.model else {}
+        ranks = _in_a_database_of_its_own(provider)
+    for line in table(ranks):
+        print(line)
+    if given.write:
+        write_section(DOCUMENT, "recall", markdown(ranks, (OURS, *OTHERS)))
+        if given.wordllama:
+            write_section(DOCUMENT, "recall by meaning", markdown(ranks, (OURS, BY_MEANING)))
+
+
+@contextlib.contextmanager
+def wordllama() -> Generator[str]:
+    """The URL of a server of embeddings on loopback."""
+    command = [environment.kept("wordllama", [WORDLLAMA]), PROGRAMS / "wordllama_server.py"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
+        finally:
+            server.terminate()
+
+
+def _in_a_database_of_its_own(provider: dict[str, str]) -> Ranks:
     with tempfile.TemporaryDirectory(prefix="rr", ignore_cleanup_errors=True) as folder:
         home = Path(folder) / "home"
         server = EmbeddedPostgres(home)
         try:
-            ranks = asyncio.run(_measure(server.ensure(), home, provider))
+            return asyncio.run(_measure(server.ensure(), home, provider))
         finally:
             server.release()
             stop(home)
-    for line in table(ranks):
-        print(line)
 
 
 async def _measure(url: str, home: Path, provider: dict[str, str]) -> Ranks:
@@ -102,17 +143,31 @@ def table(ranks: Ranks) -> list[str]:
     """The lines of the result."""
     lines = [" " * SPACE + "".join(f"{f'at {cut}':>8}" for cut in CUTS)]
     for name, by_language in ranks.items():
-        places = [place for each in by_language.values() for place in each]
-        lines.append(f"{name:<{SPACE}}{_recalls(places)}")
+        lines.append(f"{name:<{SPACE}}{_aligned(_together(by_language))}")
     lines.append("")
     for name in (OURS, BY_MEANING):
         for language, places in ranks.get(name, {}).items():
-            lines.append(f"{f'{name}, {language}':<{SPACE}}{_recalls(places)}   {len(places)} questions")
+            lines.append(f"{f'{name}, {language}':<{SPACE}}{_aligned(places)}   {len(places)} questions")
     return lines
 
 
-def _recalls(places: list[int]) -> str:
-    return "".join(f"{100 * sum(place < cut for place in places) / len(places):>7.1f}%" for cut in CUTS)
+def markdown(ranks: Ranks, methods: tuple[str, ...]) -> str:
+    """The same for a document, all languages together."""
+    rows: list[tuple[str, ...]] = [("", *(f"at {cut}" for cut in CUTS)), ("---",) * (1 + len(CUTS))]
+    rows += [(name, *(f"{recall:.1f} %" for recall in _recalls(_together(ranks[name])))) for name in methods]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _together(by_language: dict[str, list[int]]) -> list[int]:
+    return [place for places in by_language.values() for place in places]
+
+
+def _aligned(places: list[int]) -> str:
+    return "".join(f"{recall:>7.1f}%" for recall in _recalls(places))
+
+
+def _recalls(places: list[int]) -> list[float]:
+    return [100 * sum(place < cut for place in places) / len(places) for cut in CUTS]
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ async def bm25(corpus: Corpus, question: str, limit: int) -> list[Place]:
 
 
 OTHERS: dict[str, Callable[[Corpus, str, int], Awaitable[list[Place]]]] = {
-    "all words": all_words,
-    "any word": any_word,
-    "BM25, exact": bm25,
+    "all words, ts_rank": all_words,
+    "any word, ts_rank": any_word,
+    "BM25, stemmed, exact": bm25,
 }

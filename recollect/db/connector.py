@@ -167,6 +167,7 @@ class Connector:
         """
         deadline = time.monotonic() + self._connect_timeout
         delay = FIRST_DELAY_SECONDS
+        cause: BaseException | None = None
         while True:
             if self._suspect and self._before_connect is not None:
                 await self._revive(self._before_connect)
@@ -177,9 +178,11 @@ class Connector:
                 if refusal is not None:
                     raise refusal from error
                 self._suspect = True
+                if cause is None or not isinstance(error, TimeoutError):
+                    cause = error  # an attempt that our limit cut short says less than the one before
                 pause = delay * (0.5 + secrets.randbelow(1001) / 1000)
                 if time.monotonic() + pause >= deadline:
-                    raise failures.unreachable(error, self._connect_timeout) from error
+                    raise failures.unreachable(cause, self._connect_timeout) from cause
                 await asyncio.sleep(pause)
                 delay = min(delay * 2, LONGEST_DELAY_SECONDS)
             else:

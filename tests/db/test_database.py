@@ -505,6 +505,27 @@ async def test_a_database_that_stays_away_is_unavailable_after_the_time_limit(
         assert time.monotonic() - started < 3
 
 
+async def test_the_attempt_that_said_most_is_told() -> None:
+    attempts = 0
+
+    async def once(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Break the first attempt off, and leave the next without an answer until the time limit."""
+        nonlocal attempts
+        attempts += 1
+        if attempts > 1:
+            await released.wait()
+        writer.close()
+
+    released = asyncio.Event()
+    async with await asyncio.start_server(once, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with database(f"postgresql://nobody@127.0.0.1:{port}/x", connect_timeout=1) as db:
+            with pytest.raises(Unavailable, match="breaks while it is set up; does sslmode fit"):
+                await db.call("SELECT 1", repeatable=True)
+        assert attempts > 1
+        released.set()
+
+
 async def test_what_waiting_cannot_mend_is_refused_at_once(database_url: str) -> None:
     target = parse_url(database_url).connect_args
     wrong: list[tuple[dict[str, Any], str]] = [

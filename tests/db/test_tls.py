@@ -107,4 +107,4 @@ async def test_an_endpoint_that_wants_encryption_or_has_none_is_unavailable(
     with pytest.raises(Unavailable):
         await encrypted(f"{endpoint}?sslmode=disable", 0.5)
     with pgbouncer(programs()[0], database_url) as plain, pytest.raises(Unavailable, match="sslmode"):
-        await encrypted(f"{plain}?sslmode=require", 0.5)
+        await encrypted(f"{plain}?sslmode=require", 2)
