@@ -25,6 +25,10 @@ NAME_TOKENS = 8
 LEAST_TOKENS = 2 * NOTE_TOKENS
 """The least share that a message can be cut to."""
 
+MOST_STEPS = 64
+"""Steps in which a text is cut to a budget as its tokens say; a text that was made to need more, such as one
+that costs nothing but at its start, is then halved."""
+
 _WORDS = ("text", "refusal")
 _REFERRED = ("image", "audio", "file", "resource", "other")
 
@@ -50,13 +54,14 @@ def cut(message: Message, tokens: int) -> Message:
     for index in referred if unknown > 0 else ():  # a count of the caller's, for what has no words
         sizes[index] += unknown // len(referred)
     fair = _fair(sizes, tokens - MESSAGE_OVERHEAD)
-    torn = _torn(message, parts, sizes, fair)
+    torn = dict.fromkeys(_torn(message, parts, sizes, fair))
+    noted = next(iter(torn), None)
     kept: list[Part] = []
     offset = 0
     for index, (part, size) in enumerate(zip(parts, sizes, strict=True)):
         words = part_text(part)
         if index in torn:
-            shown = _reference(message, part) if index == torn[0] else None
+            shown = _reference(message, part) if index == noted else None
         else:
             shown = part if size <= fair else _stub(message, part, fair - NOTE_TOKENS, offset, whole)
         if shown is not None:
@@ -82,8 +87,11 @@ def _torn(message: Message, parts: list[Part], sizes: list[int], fair: int) -> l
 def fitting(words: str, tokens: int) -> str:
     """The longest start of `words`, by halving, of at most `tokens`."""
     kept = words[: max(0, tokens) * 6]
+    steps = 0
     while kept and (size := estimate(kept)) > tokens:
-        kept = kept[: len(kept) * max(tokens, 0) // (size + 1)]
+        steps += 1
+        fits = len(kept) * max(tokens, 0) // (size + 1) if steps < MOST_STEPS else len(kept) // 2
+        kept = kept[:fits]
     return kept
 
 
@@ -143,13 +151,15 @@ def _reference(message: Message, part: Part) -> Part:
 def _call(message: Message, part: Part, tokens: int) -> Part:
     """The call with the start of its arguments, whose quotes and line ends are escaped once more."""
     most = tokens + NOTE_TOKENS
+    steps = 0
     while True:
         arguments = {"cut": _start(_arguments(part), tokens, _exactly(message))}
         shown = {**part, "arguments": arguments}
         excess = estimate_part(shown) - most
         if excess <= 0 or tokens <= 0:
             return shown
-        tokens -= excess
+        steps += 1
+        tokens = tokens - excess if steps < MOST_STEPS else tokens // 2
 
 
 def _arguments(part: Part) -> str:

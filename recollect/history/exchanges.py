@@ -9,27 +9,64 @@ reasoning count only in an assistant's message.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 from recollect.history.formats.speech import is_step
+from recollect.history.formats.waiting import Waiting
 from recollect.models.message import Message, Part
 from recollect.models.parts import part_text
+
+
+class OpenCalls:
+    """The calls of one message without a result, by their ids, in their order; several may have one id."""
+
+    def __init__(self) -> None:
+        self._late: list[str] = []
+        self._ids: dict[int, str] = {}
+        self._places = Waiting[int]()
+        self._made = 0
+
+    def add(self, id: str) -> None:
+        self._ids[self._made] = id
+        self._places.add(id, self._made)
+        self._made += 1
+
+    def take(self, id: str) -> bool:
+        """Take off the first call of an id, if there is one that can still be answered."""
+        place = self._places.take(id)
+        if place is not None:
+            del self._ids[place]
+        return place is not None
+
+    def end_step(self) -> None:
+        """Another step of the same message begins: no later message can answer the calls before it."""
+        self._late += self._ids.values()
+        self._ids, self._places = {}, Waiting[int]()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a result that comes later can answer one of them."""
+        return bool(self._ids)
+
+    def __len__(self) -> int:
+        return len(self._late) + len(self._ids)
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._late
+        yield from self._ids.values()
 
 
 class Unit:
     """Messages that stay together.
 
-    unanswered:  ids of calls for which no result was recorded, by the seq of the message that
-                 made them.
-    late:        how many of them, the first ones, no later message can answer: another step of
-                 the same message stands between.
+    unanswered:  calls for which no result was recorded, by the seq of the message that made them.
     """
 
-    __slots__ = ("going_on", "late", "messages", "unanswered")
+    __slots__ = ("going_on", "messages", "unanswered")
 
-    def __init__(self, messages: list[Message], unanswered: dict[int, list[str]] | None = None) -> None:
+    def __init__(self, messages: list[Message], unanswered: dict[int, OpenCalls] | None = None) -> None:
         self.messages = messages
-        self.unanswered: dict[int, list[str]] = unanswered or {}
-        self.late: dict[int, int] = {}
+        self.unanswered: dict[int, OpenCalls] = unanswered or {}
         self.going_on = False
 
 
@@ -57,31 +94,27 @@ def split_units(path: list[Message], repairs: list[str]) -> list[Unit]:
 def _place(message: Message, units: list[Unit], repairs: list[str]) -> None:
     """Put a message with parts into the exchange that it goes on with, or into a unit of its own."""
     parts = message.parts
-    own: list[str] = []
+    own = OpenCalls()
     before = units[-1] if units and units[-1].going_on else Unit([])
     if message.role == "assistant":  # its results answer its own calls; those before it end here
         before = Unit([])
-    late: list[str] = []
     kept: list[Part] = []
     out: dict[str, None] = {}
     joins = 0
     for part in parts:
         if part["type"] == "tool_result":
-            if part["call_id"] in own:
-                own.remove(part["call_id"])
-            elif message.role in ("tool", "user") and _answer(before, part["call_id"]):
+            if not own.take(part["call_id"]):
+                if message.role not in ("tool", "user") or not _answer(before, part["call_id"]):
+                    out["results that answer no open call"] = None
+                    continue
                 joins += 1
-            else:
-                out["results that answer no open call"] = None
-                continue
         elif part["type"] in ("tool_call", "reasoning") and message.role != "assistant":
             out["calls or reasoning, which only an assistant's message can hold"] = None
             continue
         elif part["type"] == "tool_call":
-            own.append(part["id"])
+            own.add(part["id"])
         elif is_step(part):
-            late += own
-            own = []
+            own.end_step()
         kept.append(part)
     if not kept:
         repairs.append(f"#{message.seq}: left out a message of {' and '.join(out)}")
@@ -96,20 +129,17 @@ def _place(message: Message, units: list[Unit], repairs: list[str]) -> None:
     else:
         unit = Unit([message])
         units.append(unit)
-    if late or own:
-        unit.unanswered[message.seq] = late + own
-        unit.late[message.seq] = len(late)
+    if own:
+        unit.unanswered[message.seq] = own
     # What is said beside results, or after a call, ends the exchange: no provider takes a result
     # after it. Calls made just now begin another round of it.
-    unit.going_on = bool(own) or (not words and bool(unit.unanswered))
+    unit.going_on = own.waiting or (not words and bool(unit.unanswered))
 
 
 def _answer(unit: Unit, call_id: str) -> bool:
     """Take a call off the open ones, if it is among them."""
     for seq, calls in unit.unanswered.items():
-        late = unit.late[seq]
-        if call_id in calls[late:]:
-            del calls[calls.index(call_id, late)]
+        if calls.take(call_id):
             if not calls:
                 del unit.unanswered[seq]
             return True

@@ -11,6 +11,8 @@ large. Nothing depends on time or on later messages, so the same path gives the 
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -333,26 +335,28 @@ def _whole(instructions: str | None, summary: StoredSummary | None, units: list[
     return whole
 
 
-def _answered(message: Message, calls: list[str]) -> list[Message]:
+def _answered(message: Message, calls: Iterable[str]) -> list[Message]:
     """A message with a note in place of each result that was not recorded: in a message of its own, or
     right after the call where results stand in the assistant's message, which then holds several steps."""
-    notes: list[Part] = [{"type": "tool_result", "call_id": call, "content": NO_RESULT} for call in calls]
     rounds = steps(message.parts)
     if len(rounds) == 1 and not any(part["type"] == "tool_result" for part in rounds[0]):
-        return [message, _made(message.seq, "tool", "", json.dumps(notes))]
+        return [message, _made(message.seq, "tool", "", json.dumps([_note(call) for call in calls]))]
     parts: list[Part] = []
+    lacking = Counter(calls)
     for step in rounds:
-        came = [part["call_id"] for part in step if part["type"] == "tool_result"]
+        came = Counter(part["call_id"] for part in step if part["type"] == "tool_result")
         for part in step:
             parts.append(part)
-            if part["type"] == "tool_call" and part["id"] in came:
-                came.remove(part["id"])
-            elif part["type"] == "tool_call":
-                note = next((note for note in notes if note["call_id"] == part["id"]), None)
-                if note is not None:  # else it came later, in a message of its own
-                    notes.remove(note)
-                    parts.append(note)
+            if part["type"] == "tool_call" and came[part["id"]]:
+                came[part["id"]] -= 1
+            elif part["type"] == "tool_call" and lacking[part["id"]]:  # else it came in a later message
+                lacking[part["id"]] -= 1
+                parts.append(_note(part["id"]))
     return [message._replace(stored_parts=json.dumps(parts))]
+
+
+def _note(call: str) -> Part:
+    return {"type": "tool_result", "call_id": call, "content": NO_RESULT}
 
 
 def _made(seq: int, role: Role, words: str, stored_parts: str | None) -> Message:

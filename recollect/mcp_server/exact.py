@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from recollect.history.tokens import estimate
-from recollect.mcp_server.render import MAX_CHARS, MAX_TOKENS, more
+from recollect.mcp_server.render import MAX_CHARS, MAX_TOKENS, cut_to, more
 from recollect.models.as_json import compact_json, message_fields, window_fields, without_nulls
 from recollect.models.message import ContextWindow, Message, MessagePage, Turn
 
@@ -49,8 +49,8 @@ def slice_of(message: Message, offset: int, limit: int, max_tokens: int | None) 
     if len(piece) == len(whole) and (max_tokens is None or estimate(whole) <= max_tokens):
         return whole
     # A slice is a string within JSON, where quotes and backslashes double.
-    while max_tokens is not None and (tokens := estimate(compact_json(piece))) > max_tokens:
-        piece = piece[: len(piece) * max_tokens // tokens]
+    if max_tokens is not None:
+        piece = cut_to(piece, max_tokens, lambda piece: estimate(compact_json(piece)))
     end = offset + len(piece)
     return compact_json(
         without_nulls(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from recollect.history.cut import MOST_STEPS
 from recollect.history.formats import text
 from recollect.history.tokens import estimate
 from recollect.models.conversation import Branch, Conversation, ConversationPage
@@ -232,8 +233,15 @@ _MOST_TOKENS_A_CHAR = 4
 
 def _fitting(words: str, max_tokens: int = MAX_TOKENS // 2) -> str:
     """The start of `words` that takes at most so many tokens."""
-    while (tokens := estimate(words)) > max_tokens:
-        words = words[: len(words) * max_tokens // tokens]
+    return cut_to(words, max_tokens, estimate)
+
+
+def cut_to(words: str, max_tokens: int, count: Callable[[str], int]) -> str:
+    """The start of `words` that takes at most so many tokens, as `count` counts them."""
+    steps = 0
+    while (tokens := count(words)) > max_tokens:
+        steps += 1
+        words = words[: len(words) * max_tokens // tokens if steps < MOST_STEPS else len(words) // 2]
     return words
 
 

@@ -81,13 +81,15 @@ def _whole(found: list[tuple[Said, JsonObject]], lost: list[str]) -> list[tuple[
     said = [at for at, (_, value) in enumerate(found) if value.get("role") == "user"]
     words = [at for at in said if not any(block.get("type") == "tool_result" for block in shown[at])]
     entries = [(block, at) for at, blocks in enumerate(shown) for block in blocks]
-    whole = found.copy()
+    dropped: dict[int, set[int]] = {}
     for index in reversed(hosted.halves(entries, max(words, default=-1))):
         block, at = entries[index]
-        message, value = whole[at]
-        message.lose(lost, f"{block['type']}, whose other half is not shown")
-        kept = [other for other in objects(value.get("content")) if other is not block]
-        whole[at] = (message, {**value, "content": kept})
+        found[at][0].lose(lost, f"{block['type']}, whose other half is not shown")
+        dropped.setdefault(at, set()).add(id(block))
+    whole = found.copy()
+    for at, halves in dropped.items():
+        message, value = found[at]
+        whole[at] = (message, {**value, "content": [block for block in shown[at] if id(block) not in halves]})
     return whole
 
 
@@ -108,7 +110,8 @@ def _merged(turns: list[_Turn]) -> list[_Turn]:
     for turn in turns:
         if found and found[-1].role == turn.role != "system":
             before = found[-1]
-            found[-1] = _Turn(turn.role, before.blocks + turn.blocks, turn.last, None)
+            before.blocks += turn.blocks
+            before.last, before.value = turn.last, None
         else:
             found.append(turn)
     for turn in found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from itertools import pairwise
@@ -11,6 +12,7 @@ from recollect.history.formats import media, speech
 from recollect.history.formats.native import recalled
 from recollect.history.formats.payload import objects
 from recollect.history.formats.rendered import JsonObject, Rendered, Said
+from recollect.history.formats.waiting import Waiting
 from recollect.models.message import Message, Part
 from recollect.models.parts import part_text
 
@@ -61,13 +63,16 @@ def outgoing(messages: Sequence[Message], *, exact: bool = False) -> Rendered:
 
 def _accepted(found: list[tuple[Said, JsonObject]], lost: list[str]) -> list[JsonObject]:
     rendered: list[JsonObject] = []
+    joined: JsonObject | None = None
     for message, value in found:
         parts = [part for part in objects(value.get("parts")) if not _is_blank(part)]
         role = "model" if value.get("role") == "model" else "user"
         if not parts:
             message.lose(lost, "an empty message")
         elif rendered and rendered[-1].get("role", "user") == role:
-            rendered[-1] = {"role": role, "parts": [*rendered[-1]["parts"], *parts]}
+            if joined is None or rendered[-1] is not joined:
+                joined = rendered[-1] = {"role": role, "parts": [*rendered[-1]["parts"]]}
+            joined["parts"] += parts
         else:
             if not rendered and role == "model":
                 message.lose(lost, "a short user message was put in front, since the user has to begin")
@@ -83,18 +88,20 @@ def _accepted(found: list[tuple[Said, JsonObject]], lost: list[str]) -> list[Jso
 
 def _answers_first(calls: list[JsonObject], parts: list[JsonObject]) -> list[JsonObject]:
     """Results first, in the order of their calls: that is how those without ids find their calls."""
-    order = [_ident(_get(part, "functionCall")) for part in calls if _get(part, "functionCall")]
+    called = [call for part in calls if (call := _get(part, "functionCall"))]
+    free = Waiting[int]()
+    for place, call in enumerate(called):
+        free.add(_ident(call), place)
     places: dict[int, int] = {}
     for index, part in enumerate(parts):
-        ident = _ident(_get(part, "functionResponse"))
-        taken = set(places.values())
-        free = (place for place, call in enumerate(order) if call == ident and place not in taken)
-        places[index] = next(free, len(order) if _get(part, "functionResponse") else len(order) + 1)
+        response = _get(part, "functionResponse")
+        place = free.take(_ident(response or {}))
+        places[index] = len(called) + (not response) if place is None else place
     return [parts[index] for index in sorted(places, key=lambda index: (places[index], index))]
 
 
-def _ident(call: JsonObject | None) -> tuple[Any, Any]:
-    return (None, None) if call is None else (call.get("id"), call.get("name"))
+def _ident(call: JsonObject) -> str:
+    return json.dumps([call.get("id"), call.get("name")])
 
 
 def _get(part: JsonObject, name: str) -> JsonObject | None:

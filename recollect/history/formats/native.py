@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from recollect.history.formats.payload import objects
@@ -27,6 +28,10 @@ from recollect.models.message import NewMessage
 
 Render = Callable[[Said, str, list[str]], list[JsonObject]]
 """(message, style, lost) -> its part of the provider's list."""
+
+MAX_POINTER_CHARS = 10_000_000
+"""Most that all pointers of one difference may take, which is more than a message holds: a name of a megabyte
+stands in each pointer to what lies below it."""
 
 
 def remembered(
@@ -78,41 +83,68 @@ def list_foreign(said: Said, provider: Provider, lost: list[str]) -> None:
                 said.lose(lost, f"fields that only {other} has: {', '.join(sorted(names))}")
 
 
+@dataclass(slots=True)
+class _Difference:
+    """What has to change in a rendered list to make it the original, and `at`, the names on the way to where
+    the two are being compared."""
+
+    changed: JsonObject = field(default_factory=dict[str, Any])
+    surplus: list[str] = field(default_factory=list[str])
+    at: list[str] = field(default_factory=list[str])
+    chars: int = 0
+
+    def pointer(self, *names: str) -> str:
+        """To where this is, or to something below. Raises: _TooLarge."""
+        pointer = "".join([f"/{_escaped(name)}" for name in (*self.at, *names)])
+        self.chars += len(pointer)
+        if self.chars > MAX_POINTER_CHARS:
+            raise _TooLarge
+        return pointer
+
+
+class _TooLarge(Exception):
+    """A difference is larger than what it is a difference to."""
+
+
 def _difference(rendered: list[JsonObject], original: list[JsonObject]) -> JsonObject:
-    changed: JsonObject = {}
-    surplus: list[str] = []
-    _compare(rendered, original, "", changed, surplus)
+    found = _Difference()
+    try:
+        _compare(rendered, original, found)
+    except _TooLarge:
+        return {"set": {"": original}}
     note: JsonObject = {}
-    if changed:
-        note["set"] = changed
-    if surplus:
-        note["unset"] = surplus
+    if found.changed:
+        note["set"] = found.changed
+    if found.surplus:
+        note["unset"] = found.surplus
     return note
 
 
-def _compare(rendered: Any, original: Any, at: str, changed: JsonObject, surplus: list[str]) -> None:
+def _compare(rendered: Any, original: Any, found: _Difference) -> None:
     if isinstance(rendered, dict) and isinstance(original, dict):
         ours, theirs = cast("JsonObject", rendered), cast("JsonObject", original)
-        surplus.extend(f"{at}/{_escaped(name)}" for name in ours if name not in theirs)
+        found.surplus.extend(found.pointer(name) for name in ours if name not in theirs)
         for name, value in theirs.items():
             if name in ours:
-                _compare(ours[name], value, f"{at}/{_escaped(name)}", changed, surplus)
+                found.at.append(name)
+                _compare(ours[name], value, found)
+                found.at.pop()
             else:
-                changed[f"{at}/{_escaped(name)}"] = value
+                found.changed[found.pointer(name)] = value
     elif isinstance(rendered, list) and isinstance(original, list):
-        _compare_items(cast("list[Any]", rendered), cast("list[Any]", original), at, changed, surplus)
+        _compare_items(cast("list[Any]", rendered), cast("list[Any]", original), found)
     elif type(cast("object", rendered)) is not type(original) or rendered != original:  # True is not 1
-        changed[at] = original
+        found.changed[found.pointer()] = original
 
 
-def _compare_items(
-    rendered: list[Any], original: list[Any], at: str, changed: JsonObject, surplus: list[str]
-) -> None:
+def _compare_items(rendered: list[Any], original: list[Any], found: _Difference) -> None:
     if len(rendered) != len(original):
-        changed[at] = original
+        found.changed[found.pointer()] = original
         return
     for index, (ours, theirs) in enumerate(zip(rendered, original, strict=True)):
-        _compare(ours, theirs, f"{at}/{index}", changed, surplus)
+        found.at.append(str(index))
+        _compare(ours, theirs, found)
+        found.at.pop()
 
 
 def _applied(rendered: list[JsonObject], note: JsonObject) -> list[JsonObject]:

@@ -211,6 +211,7 @@ def _assistant(said: Said, style: str, lost: list[str]) -> JsonObject:
     words: list[JsonObject] = []
     value: JsonObject = {"content": None}
     calls: list[JsonObject] = []
+    refusals: list[str] = []
     for part in said.parts:
         if part["type"] == "tool_call":
             if part.get("kind") == "function" and speech.MADE_ID.fullmatch(part["id"]):
@@ -218,7 +219,8 @@ def _assistant(said: Said, style: str, lost: list[str]) -> JsonObject:
             else:
                 calls.append(_call(part))
         elif part["type"] == "refusal" and style == "plain":
-            value["refusal"] = "\n\n".join(filter(None, [value.get("refusal"), part["text"]]))
+            refusals.append(part["text"])
+            value["refusal"] = ""  # its place among the fields
         elif part["type"] == "refusal":
             words.append({"type": "refusal", "refusal": part["text"]})
         elif part["type"] == "audio" and (held := media.held(part, "openai")) is not None:
@@ -229,6 +231,8 @@ def _assistant(said: Said, style: str, lost: list[str]) -> JsonObject:
             words.append(_text(said, part, lost))
         elif not speech.is_step(part):
             said.lose(lost, _what(part))
+    if refusals:
+        value["refusal"] = "\n\n".join(filter(None, refusals))
     if calls:
         value["tool_calls"] = calls
     if words and style == "plain" and all(block.get("type") == "text" for block in words):

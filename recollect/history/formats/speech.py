@@ -15,6 +15,7 @@ from typing import Any, cast
 from recollect.history.formats.native import list_foreign
 from recollect.history.formats.payload import inner
 from recollect.history.formats.rendered import Provider, Said
+from recollect.history.formats.waiting import Waiting
 from recollect.models.message import Message, Part
 from recollect.models.parts import readable
 
@@ -69,37 +70,68 @@ def fit(said: Sequence[Said], limits: Limits, lost: list[str]) -> None:
 
     A changed id ends in the message's `seq`, so that it stays the same while the window moves.
     """
-    taken: set[str] = set()
-    open_calls: dict[str, list[str]] = {}
+    ids = _Ids(limits)
+    open_calls = Waiting[str]()
     for message in said:
         for part in message.parts:
             if part["type"] == "tool_call":
-                part["id"], given = _id(part, part["id"], message.seq, limits, taken), part["id"]
-                taken.add(part["id"])
-                open_calls.setdefault(given, []).append(part["id"])
+                part["id"], given = ids.of_call(part, message.seq), part["id"]
+                open_calls.add(given, part["id"])
                 if not limits.name.fullmatch(part["name"]) or len(part["name"]) > limits.name_length:
                     message.lose(lost, "the name of a tool, in characters that are not accepted here")
                     part["name"] = _worded(part["name"])[: limits.name_length]
             elif part["type"] == "tool_result":
-                call = part["call_id"]
                 # Some servers give parallel calls one id: then results come in the order of calls.
-                now = open_calls.get(call)
-                part["call_id"] = now.pop(0) if now else _id(part, call, message.seq, limits, set())
+                call = open_calls.take(part["call_id"])
+                part["call_id"] = ids.of_result(part, message.seq) if call is None else call
 
 
-def _id(part: Part, given: str, seq: int, limits: Limits, taken: set[str]) -> str:
-    if MADE_ID.fullmatch(given):
-        if limits.keeps_made(part):
-            return given
-    elif limits.id.fullmatch(given) and len(given) <= limits.id_length and given not in taken:
+class _Ids:
+    """Ids that a provider accepts, of calls no one twice.
+
+    tried:  of the made ids that begin so and end in so many digits, the first number that may be free.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._taken: set[str] = set()
+        self._tried: dict[tuple[str, int], int] = {}
+
+    def of_call(self, part: Part, seq: int) -> str:
+        given: str = part["id"]
+        if not self._keeps(part, given) or (given in self._taken and not MADE_ID.fullmatch(given)):
+            given = self._made(given, seq)
+        self._taken.add(given)
         return given
-    wanted, count = f"_{seq}", 1
-    while True:
-        made = _worded(given)[: limits.id_length - len(wanted)] + wanted
-        if made not in taken:
+
+    def of_result(self, part: Part, seq: int) -> str:
+        """The id of a result whose call is not known."""
+        given: str = part["call_id"]
+        return given if self._keeps(part, given) else self._cut(given, f"_{seq}")
+
+    def _keeps(self, part: Part, given: str) -> bool:
+        limits = self._limits
+        if MADE_ID.fullmatch(given):
+            return limits.keeps_made(part)
+        return len(given) <= limits.id_length and limits.id.fullmatch(given) is not None
+
+    def _made(self, given: str, seq: int) -> str:
+        made = self._cut(given, f"_{seq}")
+        if made not in self._taken:
             return made
-        count += 1
-        wanted = f"_{seq}_{count}"
+        digits = 1
+        while True:
+            start = self._cut(given, f"_{seq}_", digits)
+            number = self._tried.get((start, digits), max(2, 10 ** (digits - 1)))
+            while number < 10**digits and f"{start}{number}" in self._taken:
+                number += 1
+            self._tried[start, digits] = number
+            if number < 10**digits:
+                return f"{start}{number}"
+            digits += 1
+
+    def _cut(self, given: str, end: str, digits: int = 0) -> str:
+        return _worded(given)[: self._limits.id_length - len(end) - digits] + end
 
 
 def _worded(text: str) -> str:
@@ -109,14 +141,13 @@ def _worded(text: str) -> str:
 def match_kinds(said: Sequence[Said]) -> None:
     """Make a call and its result of one kind: the call's if that takes any result, else both plain.
     What is kept of a provider (`native`) is about a call or a result of the kind that came in."""
-    calls: dict[str, list[tuple[Part, Said]]] = {}
+    calls = Waiting[tuple[Part, Said]]()
     for message in said:
         for part in message.parts:
             if part["type"] == "tool_call":
-                calls.setdefault(part["id"], []).append((part, message))
+                calls.add(part["id"], (part, message))
             elif part["type"] == "tool_result":
-                waiting = calls.get(part["call_id"])
-                call, caller = waiting.pop(0) if waiting else (Part(), message)
+                call, caller = calls.take(part["call_id"]) or (Part(), message)
                 if call.get("kind") == "custom":
                     part["kind"] = "custom"
                 elif call.get("kind") != part.get("kind") or not _is_named_so(call):
@@ -132,14 +163,14 @@ def _is_named_so(call: Part) -> bool:
 
 def name_results(said: Sequence[Said]) -> None:
     """Give each result the name of the tool that was called."""
-    called: dict[str, list[str]] = {}
+    called = Waiting[str]()
     for message in said:
         for part in message.parts:
             if part["type"] == "tool_call":
-                called.setdefault(part["id"], []).append(part["name"])
+                called.add(part["id"], part["name"])
             elif part["type"] == "tool_result":
-                names = called.get(part["call_id"])
-                name = names.pop(0) if names else part["call_id"].partition("~")[0]
+                name = called.take(part["call_id"])
+                name = part["call_id"].partition("~")[0] if name is None else name
                 if not isinstance(part.get("name"), str):
                     part["name"] = name
 

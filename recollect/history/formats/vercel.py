@@ -15,6 +15,7 @@ from recollect.history.formats import media, speech
 from recollect.history.formats.native import recalled, remembered
 from recollect.history.formats.payload import blocks, entries, inner, objects, other, refuse_role, word
 from recollect.history.formats.rendered import JsonObject, Rendered, Said
+from recollect.history.formats.waiting import Waiting
 from recollect.models.errors import InvalidArgument
 from recollect.models.message import Message, NewMessage, Part
 from recollect.models.parts import part_text
@@ -138,12 +139,12 @@ def _folded(said: list[Said], lost: list[str]) -> list[Said]:
     return found
 
 
-def _results(said: Said) -> dict[str, list[Part]]:
+def _results(said: Said) -> Waiting[Part]:
     """The results in a message by the id of their call, which several may have."""
-    results: dict[str, list[Part]] = {}
+    results = Waiting[Part]()
     for part in said.parts:
         if part["type"] == "tool_result":
-            results.setdefault(part["call_id"], []).append(part)
+            results.add(part["call_id"], part)
     return results
 
 
@@ -152,8 +153,7 @@ def _settle(value: JsonObject, said: Said, lost: list[str]) -> None:
     what is kept of them says that they wait."""
     results = _results(said)
     for block in objects(value.get("parts")):
-        waiting = results.get(str(block.get("toolCallId")))
-        result = waiting.pop(0) if waiting else None
+        result = results.take(str(block.get("toolCallId")))
         if result is None or str(block.get("state")).startswith("output-"):
             continue
         if inner(block.pop("approval", None), "approved") is False:
@@ -167,12 +167,11 @@ def _render(said: Said, style: str, lost: list[str]) -> list[JsonObject]:
     shown: list[JsonObject] = []
     for part in said.parts:
         if part["type"] == "tool_call":
-            waiting = results.get(part["id"])
-            shown.append(_call(said, part, waiting.pop(0) if waiting else None, lost))
+            shown.append(_call(said, part, results.take(part["id"]), lost))
         elif part["type"] != "tool_result":
             block = _block(said, part, lost)
             shown += [] if block is None else [block]
-    if any(results.values()):
+    if results:
         said.lose(lost, "a result without its call")
     role = {"developer": "system", "tool": "user"}.get(said.role, said.role)
     # Not stored yet, a message has no id of ours: whatever it came with is kept.
