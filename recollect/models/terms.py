@@ -19,6 +19,7 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
+from typing import Literal
 
 MAX_INDEXED_CHARS = 250_000
 """As much of a text is indexed: PostgreSQL's limit for one message's words is a megabyte."""
@@ -107,23 +108,43 @@ _DROPPED = re.compile(
 )
 _KEEPS_MARKS = re.compile("[\u0400-\u052f]")
 
+_MANY_MARKS = re.compile(r"((?:[^\w\s\x00-\x7f]|[\uff9e\uff9f]){100})")
+"""What may be marks on one letter, as no script has so many: all marks are among these characters, and the two
+word characters that become one. Unicode puts the marks of a letter into an order, which takes the square of
+their number."""
+
+_REMEMBERED_CHARS = 100
+"""Longest word of which the folded form is remembered."""
+
 
 def fold(text: str) -> str:
     """`text` in lower case, without accents, and in ordinary width."""
     if text.isascii():
         return text.lower()
-    return "".join(map(_fold_word, re.split(r"(\s)", unicodedata.normalize("NFKC", text).casefold())))
+    return "".join(map(_fold_word, re.split(r"(\s)", _normal("NFKC", text).casefold())))
 
 
-@lru_cache(maxsize=20_000)
 def _fold_word(word: str) -> str:
     if word.isascii():
         return word
+    return _fold_short(word) if len(word) <= _REMEMBERED_CHARS else _fold_any(word)
+
+
+def _fold_any(word: str) -> str:
     word = word.translate(_LETTERS)
     if _KEEPS_MARKS.search(word):  # й is not и with an accent
         return word
     # Only marks are taken off; what else decomposed (Hangul) is put together again.
-    return unicodedata.normalize("NFC", _DROPPED.sub("", unicodedata.normalize("NFD", word)))
+    return _normal("NFC", _DROPPED.sub("", _normal("NFD", word)))
+
+
+_fold_short = lru_cache(maxsize=20_000)(_fold_any)
+
+
+def _normal(form: Literal["NFC", "NFD", "NFKC"], text: str) -> str:
+    if len(text) <= 1_000:
+        return unicodedata.normalize(form, text)
+    return "".join([unicodedata.normalize(form, piece) for piece in _MANY_MARKS.split(text)])
 
 
 def words(text: str) -> Iterator[str]:
