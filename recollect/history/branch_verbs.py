@@ -7,7 +7,7 @@ from recollect.db.messages import MAX_SEQ
 from recollect.history.incoming import check_int, check_text, check_title
 from recollect.history.scope import MAX_ID_CHARS, Scope, in_trash, not_found, random_id, users_table
 from recollect.history.tokens import estimate
-from recollect.history.tree import Tree
+from recollect.history.tree import Path, Tree
 from recollect.models.conversation import Branch, Conversation, Summary
 from recollect.models.errors import AlreadyExists, NotFound
 
@@ -46,13 +46,13 @@ class BranchVerbs(Scope):
             previews = await branches.previews(tx, self._user, id, shown, PREVIEW_CHARS)
             if len(previews) < len(shown):  # purged in between
                 raise not_found(id)
-        on_path = tree.path(conversation.head_seq)
+        on_path = Path(tree, conversation.head_seq)
         return [
             Branch(
                 seq,
                 tree.parent(seq),
                 tree.newest(seq),
-                any(low <= seq <= high for low, high in on_path),
+                seq in on_path,
                 previews[seq].role,
                 previews[seq].text,
                 previews[seq].created_at,

@@ -55,8 +55,9 @@ class ImportVerbs(Scope):
                 ahead = _read_ahead(source)
                 for told in group.told:
                     yield told
-                with users_table():
-                    await self._import(group, dry_run)
+                if group.pieces:
+                    with users_table():
+                        await self._import(group, dry_run)
                 for piece in group.pieces:
                     if piece.last:
                         yield _report(piece)

@@ -10,7 +10,7 @@ from recollect.db import branches, messages
 from recollect.history.appending import MAX_KEY_CHARS, appended_or_refused, once_more
 from recollect.history.incoming import check_int, check_text, prepare
 from recollect.history.scope import MAX_ID_CHARS, MAX_PAGE, Scope, not_found
-from recollect.history.tree import Tree
+from recollect.history.tree import Path, Tree
 from recollect.models.errors import HeadMoved, InvalidArgument, NotFound
 from recollect.models.message import Appended, Message, MessagePage, MessageSlice, NewMessage
 
@@ -192,4 +192,4 @@ class MessageVerbs(Scope):
         for low, high in tree.leaving(expected, head):
             if len(added) < MAX_ADDED_SHOWN:
                 added += (await read(after=low - 1, before=min(high + 1, messages.MAX_SEQ))).messages
-        return added[:MAX_ADDED_SHOWN], any(low <= expected <= high for low, high in tree.path(head))
+        return added[:MAX_ADDED_SHOWN], expected in Path(tree, head)

@@ -109,9 +109,9 @@ _DROPPED = re.compile(
 _KEEPS_MARKS = re.compile("[\u0400-\u052f]")
 
 _MANY_MARKS = re.compile(r"((?:[^\w\s\x00-\x7f]|[\uff9e\uff9f]){100})")
-"""What may be marks on one letter, as no script has so many: all marks are among these characters, and the two
-word characters that become one. Unicode puts the marks of a letter into an order, which takes the square of
-their number."""
+"""What may be marks on one letter, as no script has so many: all marks are among these characters, and the
+two word characters that become one. Unicode puts the marks of a letter into an order, which takes the square
+of their number."""
 
 _REMEMBERED_CHARS = 100
 """Longest word of which the folded form is remembered."""

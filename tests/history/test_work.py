@@ -16,6 +16,7 @@ from recollect.history.exchanges import split_units
 from recollect.history.formats.providers import INCOMING, OUTGOING
 from recollect.history.formats.rendered import PROVIDERS, Provider
 from recollect.history.tokens import estimate
+from recollect.history.tree import Path, Tree
 from recollect.history.window import build_window, plan
 from recollect.models.message import Message, Part, Role
 from tests.history.formats.stored import stored
@@ -158,3 +159,14 @@ def test_a_long_name_above_many_values_takes_no_memory_for_each_of_them(
         tracemalloc.stop()
     assert most < 50_000_000, "of 70 kB"
     assert OUTGOING[provider](stored([heard]), exact=True).messages == [entry]
+
+
+def test_a_tree_is_as_much_work_as_it_has_branches() -> None:
+    def run(count: int) -> Callable[[], object]:
+        # Two messages follow each one; and a path that goes from branch to branch.
+        wide = Tree([(count + at + 1, at) for at in range(1, count)], 2 * count)
+        deep = Tree([(2 * at + 2, 2 * at) for at in range(1, count)], 2 * count)
+        path = Path(deep, 2 * count)
+        return lambda: [(wide.newest(seq), seq in path) for seq in range(1, 2 * count)]
+
+    assert grows_evenly(run, 100)

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 
 from recollect.db.exports import Exported
-from recollect.history.tree import Tree
+from recollect.history.tree import Path, Tree
 from recollect.models.message import Message, Part
 from recollect.models.parts import readable
 
@@ -19,11 +19,11 @@ class Marks:
     def __init__(self, exported: Exported) -> None:
         found = exported.conversation
         tree = Tree(exported.starts, found.last_seq)
-        self._path = None if found.linear else tree.path(found.head_seq)
+        self._path = None if found.linear else Path(tree, found.head_seq)
 
     def aside(self, seq: int) -> bool:
         """Whether a message is on another branch."""
-        return self._path is not None and not any(low <= seq <= high for low, high in self._path)
+        return self._path is not None and seq not in self._path
 
 
 def title_of(exported: Exported) -> str:

@@ -3,6 +3,7 @@ product and not of the API. The API's own blocks are read by `recollect.history.
 
 from __future__ import annotations
 
+from collections import OrderedDict, deque
 from typing import Any, cast
 
 from recollect.history.formats.rendered import JsonObject
@@ -23,7 +24,7 @@ def block_parts(content: object, source: str, id: str, notes: Notes) -> list[Par
     if isinstance(content, str):
         return [{"type": "text", "text": content}] if content else []
     parts: list[Part] = []
-    open_calls: list[Part] = []
+    open_calls = _OpenCalls()
     for index, block in enumerate(cast("list[object]", content) if isinstance(content, list) else ()):
         if not isinstance(block, dict):
             notes.fail(f"message {id}: block {index} is no object")
@@ -34,7 +35,32 @@ def block_parts(content: object, source: str, id: str, notes: Notes) -> list[Par
     return parts
 
 
-def _part(block: JsonObject, source: str, made_id: str, open_calls: list[Part], notes: Notes) -> Part | None:
+class _OpenCalls:
+    """The calls of one message that have no result yet, in their order."""
+
+    def __init__(self) -> None:
+        self._made = 0
+        self._ids: OrderedDict[int, str] = OrderedDict()
+        self._of_id: dict[str, list[tuple[int, str]]] = {}
+        self._of_name: dict[str, OrderedDict[int, str]] = {}
+
+    def add(self, call: Part) -> None:
+        id, name = call["id"], call["name"]
+        self._made += 1
+        self._ids[self._made] = self._of_name.setdefault(name, OrderedDict())[self._made] = id
+        self._of_id.setdefault(id, []).append((self._made, name))
+
+    def first(self, name: str | None) -> str | None:
+        """The id of the first call of this tool; of the first of all where there is none."""
+        calls = self._of_name.get(name or "") or self._ids
+        return next(iter(calls.values()), None)
+
+    def answer(self, id: str) -> None:
+        for place, name in self._of_id.pop(id, ()):
+            del self._ids[place], self._of_name[name][place]
+
+
+def _part(block: JsonObject, source: str, made_id: str, open_calls: _OpenCalls, notes: Notes) -> Part | None:
     kind = text(block, "type") or ""
     if kind == "text":
         words = text(block, "text")
@@ -53,7 +79,7 @@ def _part(block: JsonObject, source: str, made_id: str, open_calls: list[Part], 
             "name": text(block, "name") or "tool",
             "arguments": given if isinstance(given, (dict, str)) else {},
         }
-        open_calls.append(call)
+        open_calls.add(call)
         return call
     if kind == "tool_result":
         return _result(block, source, made_id, open_calls, notes)
@@ -72,17 +98,13 @@ def _part(block: JsonObject, source: str, made_id: str, open_calls: list[Part], 
     return {"type": "other", "format": source, "value": block}
 
 
-def _result(block: JsonObject, source: str, made_id: str, open_calls: list[Part], notes: Notes) -> Part:
+def _result(block: JsonObject, source: str, made_id: str, open_calls: _OpenCalls, notes: Notes) -> Part:
     content: Any = block.get("content")
     inside = content if isinstance(content, str) else block_parts(content, source, made_id, notes)
     call_id = text(block, "tool_use_id")
     if call_id is None:
-        name = text(block, "name")
-        answered = next((call for call in open_calls if call["name"] == name), None)
-        if answered is None and open_calls:
-            answered = open_calls[0]
-        call_id = made_id if answered is None else answered["id"]
-    open_calls[:] = [call for call in open_calls if call["id"] != call_id]
+        call_id = open_calls.first(text(block, "name")) or made_id
+    open_calls.answer(call_id)
     rest = kept(is_error=block.get("is_error") is True, name=text(block, "name"))
     if isinstance(inside, list) and len(inside) == 1 and inside[0].keys() == {"type", "text"}:
         inside = inside[0]["text"]
@@ -96,7 +118,7 @@ def attachments(message: JsonObject) -> list[Part]:
     words: list[str | None] = []
     for name, id_field in (("attachments", "id"), ("files", "file_uuid"), ("files_v2", "file_uuid")):
         # One list repeats files of another; in the same list, two of one name are two files.
-        before = list(files)
+        before = _Files(files)
         for value in items(message, name):
             if not isinstance(value, dict):
                 continue
@@ -111,12 +133,11 @@ def attachments(message: JsonObject) -> list[Part]:
                     provider="claude",
                 ),
             }
-            known = next((other for other in before if _same_file(other, part)), None)
+            known = before.take(part)
             if known is None:
                 files.append(part)
                 words.append(text(file, "extracted_content"))
             else:
-                before.remove(known)
                 known.update(known | part)
     parts: list[Part] = []
     for part, extracted in zip(files, words, strict=True):
@@ -124,7 +145,31 @@ def attachments(message: JsonObject) -> list[Part]:
     return parts
 
 
-def _same_file(one: Part, other: Part) -> bool:
-    if one.get("file_id") and other.get("file_id"):
-        return one["file_id"] == other["file_id"]
-    return bool(one.get("name")) and one.get("name") == other.get("name")
+class _Files:
+    """Files that another list may repeat, once: with the same id, or the same name where one has none."""
+
+    def __init__(self, files: list[Part]) -> None:
+        self._left = dict(enumerate(files))
+        self._of_id: dict[str, deque[int]] = {}
+        self._of_name: dict[str, deque[int]] = {}
+        self._of_name_alone: dict[str, deque[int]] = {}
+        for place, file in self._left.items():
+            id, name = file.get("file_id"), file.get("name")
+            if id:
+                self._of_id.setdefault(id, deque()).append(place)
+            if name:
+                self._of_name.setdefault(name, deque()).append(place)
+            if name and not id:
+                self._of_name_alone.setdefault(name, deque()).append(place)
+
+    def take(self, part: Part) -> Part | None:
+        """The first that is the same file."""
+        id, name = part.get("file_id"), part.get("name")
+        of_name = self._of_name_alone if id else self._of_name
+        places = [*self._first(self._of_id.get(id or "")), *self._first(of_name.get(name or ""))]
+        return self._left.pop(min(places)) if places else None
+
+    def _first(self, places: deque[int] | None) -> list[int]:
+        while places and places[0] not in self._left:
+            places.popleft()
+        return [places[0]] if places else []

@@ -12,7 +12,7 @@ from typing import Any, cast
 from recollect.history.formats.rendered import JsonObject
 from recollect.history.importing.chatgpt_content import content_parts
 from recollect.history.importing.format import ImportFormat, one_each
-from recollect.history.importing.tree import depth_first, nearest
+from recollect.history.importing.tree import Kept, depth_first
 from recollect.history.importing.values import items, kept, obj, text, time
 from recollect.models.imported import ImportedConversation, ImportedMessage
 from recollect.models.message import ROLES, NewMessage, Part
@@ -51,14 +51,15 @@ def read(value: JsonObject) -> ImportedConversation:
     if len(nodes) < len(mapping):
         found.notes.fail(f"{len(mapping) - len(nodes)} nodes that are no objects")
     parents = _parents(nodes)
+    kept_ones = Kept(parents)
     read: dict[str, ImportedMessage] = {}
     for id in depth_first(parents, found.notes):
-        message = _message(nodes[id], parents, read, found)
+        message = _message(nodes[id], kept_ones, read, found)
         if message is not None:
-            parent = nearest(parents[id], parents, read.__contains__)
-            read[id] = ImportedMessage(id, parent, message)
+            read[id] = ImportedMessage(id, kept_ones.nearest(parents[id]), message)
+        kept_ones.tell(id, kept=message is not None)
     found.messages = read.values()
-    found.head = nearest(text(value, "current_node"), parents, read.__contains__)
+    found.head = kept_ones.nearest(text(value, "current_node"))
     return found
 
 
@@ -78,7 +79,7 @@ def _parents(nodes: dict[str, JsonObject]) -> dict[str, str | None]:
 
 def _message(
     node: JsonObject,
-    parents: dict[str, str | None],
+    kept_ones: Kept,
     read: dict[str, ImportedMessage],
     found: ImportedConversation,
 ) -> NewMessage | None:
@@ -107,7 +108,7 @@ def _message(
         parts = _call(parts, str(recipient), text(node, "id") or text(said, "id") or "", content)
         notes.converted["messages to a tool, kept as calls"] += 1
     elif role == "tool":
-        parts = _results(parts, text(node, "parent"), parents, read)
+        parts = _results(parts, read.get(kept_ones.nearest(text(node, "parent")) or ""))
     if role not in ROLES:
         notes.converted[f"messages of the role {str(role)[:40]!r}, kept as the assistant's"] += 1
         role = "assistant"
@@ -146,12 +147,9 @@ def _call(parts: list[Part], recipient: str, id: str, content: JsonObject) -> li
     return [*(part for part in parts if not isinstance(part.get("text"), str)), {**call, **named}]
 
 
-def _results(
-    parts: list[Part], parent: str | None, parents: dict[str, str | None], read: dict[str, ImportedMessage]
-) -> list[Part]:
+def _results(parts: list[Part], before: ImportedMessage | None) -> list[Part]:
     """What a tool said, as the result of the call right before it; a second message of the same tool
     stays what it is, since a call has one result."""
-    before = read.get(nearest(parent, parents, read.__contains__) or "")
     call: dict[str, Any] = {}
     if before is not None and before.message.role == "assistant" and isinstance(before.message.content, list):
         call = before.message.content[-1]

@@ -11,7 +11,7 @@ from typing import cast
 from recollect.history.formats.rendered import JsonObject
 from recollect.history.importing.blocks import attachments, block_parts
 from recollect.history.importing.format import ImportFormat, one_each
-from recollect.history.importing.tree import depth_first, nearest, put
+from recollect.history.importing.tree import ById, Kept, depth_first
 from recollect.history.importing.values import items, kept, text, time
 from recollect.models.imported import ImportedConversation, ImportedMessage
 from recollect.models.message import NewMessage, Role
@@ -37,23 +37,26 @@ def read(value: JsonObject) -> ImportedConversation:
             model=text(value, "model"), project=text(value, "project_uuid"), summary=text(value, "summary")
         ),
     )
-    messages: dict[str, JsonObject] = {}
+    by_id = ById(found.notes)
     for number, message in enumerate(items(value, "chat_messages")):
         if isinstance(message, dict):
             said = cast("JsonObject", message)
-            put(messages, text(said, "uuid") or f"message-{number}", said, found.notes)
+            by_id.put(text(said, "uuid") or f"message-{number}", said)
         else:
             found.notes.fail(f"message {number} is no object")
+    messages = by_id.messages
     parents = _parents(messages)
+    kept_ones = Kept(parents)
     read: dict[str, ImportedMessage] = {}
     for id in depth_first(parents, found.notes):
         new = _message(id, messages[id], found)
         if new is not None:
-            read[id] = ImportedMessage(id, nearest(parents[id], parents, read.__contains__), new)
+            read[id] = ImportedMessage(id, kept_ones.nearest(parents[id]), new)
+        kept_ones.tell(id, kept=new is not None)
     found.messages = read.values()
     # Where the export does not say it, the conversation went on where the newest message is.
     leaf = text(value, "current_leaf_message_uuid") or next(reversed(messages), None)
-    found.head = nearest(leaf, parents, read.__contains__)
+    found.head = kept_ones.nearest(leaf)
     return found
 
 

@@ -27,11 +27,14 @@ _LITERAL_CHARS = 16
 _PIECE_CHARS = 1 << 14
 """How much is looked at while the next element is searched: json counts the lines before an error."""
 
-_PATIENCE = 100_000
-"""Attempts in a file to find where the next element begins. One that reads on, and finds no end, counts as
-`_LONG_ATTEMPT` of them. A file that somebody made to be slow is not read further then."""
+PATIENCE = 100_000
+"""Attempts in a file to find where the next element begins, and elements and lines in it that are none. An
+attempt that reads on, and finds no end, counts as `_LONG_ATTEMPT` of them. A file that somebody made to be
+slow is not read further then."""
 
 _LONG_ATTEMPT = 10_000
+
+TOO_BROKEN = "is not read further: too much of it is broken"
 
 
 @dataclass(slots=True)
@@ -45,22 +48,29 @@ class Element:
 
 def read_lines(text: Decoded, name: str) -> Iterator[Element | Problem]:
     """The objects of a file of JSON lines."""
+    patience = PATIENCE
     for number, line in enumerate(text.lines(MAX_ELEMENT_CHARS), 1):
-        where = f"{name}, line {number}"
-        if line is None:
-            yield Problem(where, f"is longer than {MAX_ELEMENT_CHARS} characters")
+        if line is not None and (not line or line.isspace()):
             continue
-        if not line or line.isspace():
-            continue
-        notes: list[str] = []
-        if text.damaged:
-            line = _repaired(line, notes)
-        try:
-            value = json.loads(line, strict=False)
-        except (ValueError, RecursionError) as error:
-            yield Problem(where, _problem(error))
-        else:
-            yield _element(value, where, notes)
+        read = _of_line(line, f"{name}, line {number}", damaged=text.damaged)
+        yield read
+        patience -= isinstance(read, Problem)
+        if patience <= 0:
+            yield Problem(read.where, TOO_BROKEN)
+            return
+
+
+def _of_line(line: str | None, where: str, *, damaged: bool) -> Element | Problem:
+    if line is None:
+        return Problem(where, f"is longer than {MAX_ELEMENT_CHARS} characters")
+    notes: list[str] = []
+    if damaged:
+        line = _repaired(line, notes)
+    try:
+        value = json.loads(line, strict=False)
+    except (ValueError, RecursionError) as error:
+        return Problem(where, _problem(error))
+    return _element(value, where, notes)
 
 
 def read_object(text: Decoded, name: str) -> Iterator[Element | Problem]:
@@ -107,7 +117,7 @@ class _Array:
         self._ended = False
         self._decoder = json.JSONDecoder(strict=False)
         self._number = 0
-        self._patience = _PATIENCE
+        self._patience = PATIENCE
 
     def elements(self) -> Iterator[Element | Problem]:
         while True:
@@ -124,9 +134,10 @@ class _Array:
                 value, end = self._decode()
             except (ValueError, RecursionError) as error:
                 yield Problem(where, _problem(error))
+                self._patience -= 1
                 if not self._recover(begin):
                     if self._patience <= 0:
-                        yield Problem(self._place(), "is not read further: too much of it is broken")
+                        yield Problem(self._place(), TOO_BROKEN)
                     return
                 continue
             notes: list[str] = []
@@ -134,7 +145,12 @@ class _Array:
                 repaired = _repaired(self._buffer[self._at : end], notes)
                 value = json.loads(repaired, strict=False) if notes else value
             self._at = end
-            yield _element(value, where, notes)
+            element = _element(value, where, notes)
+            yield element
+            self._patience -= isinstance(element, Problem)
+            if self._patience <= 0:
+                yield Problem(where, TOO_BROKEN)
+                return
 
     def _decode(self) -> tuple[object, int]:
         """The value that begins here, and its end in the buffer, which grows until it holds it."""

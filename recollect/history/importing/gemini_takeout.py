@@ -21,7 +21,8 @@ TITLE_CHARS = 80
 _BREAKS = re.compile(r"(?i)<br\s*/?>|</(p|div|h[1-6]|li|tr|pre|blockquote)>")
 _ITEMS = re.compile(r"(?i)<li[^>]*>")
 _CELLS = re.compile(r"(?i)</t[dh]>")
-_CODE = re.compile(r"(?is)<pre\b[^>]*>(.*?)</pre>")
+_CODE = re.compile(r"(?i)<pre\b[^>]*>")
+_CODE_END = re.compile(r"(?i)</pre>")
 _TAGS = re.compile(r"<[^>]*>")
 
 
@@ -74,13 +75,32 @@ def read(value: JsonObject) -> ImportedConversation:
 def _plain(markup: str) -> str:
     """The words of an answer. Code keeps its indentation, cells of tables stand apart."""
     shown: list[str] = []
-    for number, piece in enumerate(_CODE.split(markup)):
-        marked = _CELLS.sub(" | ", _ITEMS.sub("- ", _BREAKS.sub("\n", piece)))
-        words = html.unescape(_TAGS.sub("", marked))
+    for number, piece in enumerate(_split_code(markup)):
+        marked = _CELLS.sub(" | ", _replaced(_ITEMS, "- ", _BREAKS.sub("\n", piece)))
+        words = html.unescape(_replaced(_TAGS, "", marked))
         if number % 2 == 0:
             words = "\n".join(line.strip() for line in words.splitlines())
         shown.append(words.strip("\r\n"))
     return "\n".join(shown).strip()
+
+
+def _split_code(markup: str) -> list[str]:
+    """Words and code in turn. Where code begins that never ends it is words; to look for its end once from
+    each beginning takes the square of their number."""
+    last = max((found.start() for found in _CODE_END.finditer(markup)), default=0)
+    begins = markup.rfind(">", 0, last) + 1
+    pieces: list[str] = []
+    at = 0
+    while (code := _CODE.search(markup, at, begins)) and (end := _CODE_END.search(markup, code.end())):
+        pieces += [markup[at : code.start()], markup[code.end() : end.start()]]
+        at = end.end()
+    return [*pieces, markup[at:]]
+
+
+def _replaced(tags: re.Pattern[str], words: str, markup: str) -> str:
+    """Tags replaced. None ends behind the last `>`, and there each `<` would look for it anew."""
+    end = markup.rfind(">") + 1
+    return tags.sub(words, markup[:end]) + markup[end:]
 
 
 FORMAT = ImportFormat(

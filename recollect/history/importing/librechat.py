@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from recollect.history.formats.rendered import JsonObject
 from recollect.history.importing.format import ImportFormat, one_each
-from recollect.history.importing.tree import depth_first, nearest, put
+from recollect.history.importing.tree import ById, Kept, depth_first
 from recollect.history.importing.values import items, kept, obj, text, time
 from recollect.models.imported import ImportedConversation, ImportedMessage, Notes
 from recollect.models.message import NewMessage, Part, Role
@@ -34,13 +34,15 @@ def read(value: JsonObject) -> ImportedConversation:
         metadata=kept(endpoint=text(value, "endpoint"), model=text(options, "model")),
     )
     parents: dict[str, str | None] = {}
-    messages: dict[str, JsonObject] = {}
-    _flatten(items(value, "messages") or items(value, "messagesTree"), parents, messages, found.notes)
+    by_id = ById(found.notes)
+    _flatten(items(value, "messages") or items(value, "messagesTree"), parents, by_id, found.notes)
+    kept_ones = Kept(parents)
     read: dict[str, ImportedMessage] = {}
     for id in depth_first(parents, found.notes):
-        new = _message(id, messages[id], found.notes)
+        new = _message(id, by_id.messages[id], found.notes)
         if new is not None:
-            read[id] = ImportedMessage(id, nearest(parents[id], parents, read.__contains__), new)
+            read[id] = ImportedMessage(id, kept_ones.nearest(parents[id]), new)
+        kept_ones.tell(id, kept=new is not None)
     found.messages = read.values()
     found.head = _newest(found.messages)
     said_at = [said.message.occurred_at for said in read.values() if said.message.occurred_at is not None]
@@ -57,9 +59,7 @@ def _newest(messages: Iterable[ImportedMessage]) -> str | None:
     return max(dated)[2] if dated and len(dated) == len(told) else None
 
 
-def _flatten(
-    listed: list[Any], parents: dict[str, str | None], messages: dict[str, JsonObject], notes: Notes
-) -> None:
+def _flatten(listed: list[Any], parents: dict[str, str | None], by_id: ById, notes: Notes) -> None:
     waiting: list[tuple[Any, str | None]] = [(said, None) for said in reversed(listed)]
     while waiting:
         said, holder = waiting.pop()
@@ -67,7 +67,7 @@ def _flatten(
             notes.fail(f"a message that is no object: {str(said)[:40]}")
             continue
         value = cast("JsonObject", said)
-        id = put(messages, text(value, "messageId") or f"message-{len(messages)}", value, notes)
+        id = by_id.put(text(value, "messageId") or f"message-{len(by_id.messages)}", value)
         parents[id] = text(value, "parentMessageId") or holder
         waiting.extend((child, id) for child in reversed(items(value, "children")))
 

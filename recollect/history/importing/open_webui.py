@@ -7,7 +7,7 @@ from typing import cast
 from recollect.history.formats import media
 from recollect.history.formats.rendered import JsonObject
 from recollect.history.importing.format import ImportFormat, one_each
-from recollect.history.importing.tree import depth_first, nearest
+from recollect.history.importing.tree import Kept, depth_first
 from recollect.history.importing.values import items, kept, obj, text, time
 from recollect.models.imported import ImportedConversation, ImportedMessage, Notes
 from recollect.models.message import ROLES, NewMessage, Part
@@ -47,13 +47,15 @@ def read(value: JsonObject) -> ImportedConversation:
         listed = [cast("JsonObject", said) for said in items(chat, "messages") if isinstance(said, dict)]
         messages = {text(said, "id") or f"message-{number}": said for number, said in enumerate(listed)}
         parents = dict(zip(messages, [None, *messages], strict=False))
+    kept_ones = Kept(parents)
     read: dict[str, ImportedMessage] = {}
     for id in depth_first(parents, found.notes):
         new = _message(messages[id], found.notes)
         if new is not None:
-            read[id] = ImportedMessage(id, nearest(parents[id], parents, read.__contains__), new)
+            read[id] = ImportedMessage(id, kept_ones.nearest(parents[id]), new)
+        kept_ones.tell(id, kept=new is not None)
     found.messages = read.values()
-    found.head = nearest(text(obj(chat, "history"), "currentId"), parents, read.__contains__)
+    found.head = kept_ones.nearest(text(obj(chat, "history"), "currentId"))
     return found
 
 

@@ -115,7 +115,8 @@ class Piece:
 
 @dataclass(slots=True)
 class Group:
-    """What is written in one transaction; no conversation is in it twice. told: what else was met."""
+    """What is written in one transaction; no conversation is in it twice. told: what else was met, which
+    may be all that a file holds."""
 
     pieces: list[Piece] = field(default_factory=list[Piece])
     told: list[Problem | Skipped] = field(default_factory=list[Problem | Skipped])
@@ -129,6 +130,10 @@ def groups(stream: Iterable[Found], settings: Settings) -> Iterator[Group]:
     for found in stream:
         if not isinstance(found, ImportedConversation):
             group.told.append(found)
+            if len(group.told) == GROUP_MESSAGES:
+                yield group
+                group, messages, size = Group(), 0, 0
+                ids.clear()
             continue
         for piece, bytes in _pieces(found, settings):
             full = messages + len(piece.messages) > GROUP_MESSAGES or size + bytes > GROUP_BYTES
@@ -161,7 +166,8 @@ def _pieces(found: ImportedConversation, settings: Settings) -> Iterator[tuple[P
                 break
             checked = _checked(said, progress, settings)
             if checked is None:
-                progress.lost[said.id] = said.parent
+                parent = progress.lost.get(said.parent or "", said.parent)  # not through all that are lost
+                progress.lost[said.id] = parent
             elif run and (len(run) == GROUP_MESSAGES or size + _size(checked) > GROUP_BYTES):
                 kept = checked
             else:

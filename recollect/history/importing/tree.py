@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from recollect.history.formats.rendered import JsonObject
 from recollect.models.imported import Notes
@@ -11,19 +11,28 @@ NOBODY = "00000000-0000-"
 """How the id begins that stands for no parent."""
 
 
-def put(messages: dict[str, JsonObject], id: str, said: JsonObject, notes: Notes) -> str:
-    """Take in a message by its id, and say under which. Of two different ones with one id both are kept."""
-    if messages.get(id) == said:
-        notes.left_out["messages that come twice"] += 1
-        return id
-    own, number = id, 1
-    while own in messages:
-        number += 1
-        own = f"{id}-{number}"
-    if number > 1:
-        notes.converted["different messages with one id, kept as two"] += 1
-    messages[own] = said
-    return own
+class ById:
+    """Messages by their ids. Of two different ones with one id both are kept."""
+
+    def __init__(self, notes: Notes) -> None:
+        self.messages: dict[str, JsonObject] = {}
+        self._notes = notes
+        self._numbers: dict[str, int] = {}
+
+    def put(self, id: str, said: JsonObject) -> str:
+        """Take in a message, and say under which id."""
+        if self.messages.get(id) == said:
+            self._notes.left_out["messages that come twice"] += 1
+            return id
+        own, number = id, self._numbers.get(id, 1)
+        while own in self.messages:
+            number += 1
+            own = f"{id}-{number}"
+        if own != id:
+            self._notes.converted["different messages with one id, kept as two"] += 1
+            self._numbers[id] = number
+        self.messages[own] = said
+        return own
 
 
 def depth_first(parents: Mapping[str, str | None], notes: Notes) -> list[str]:
@@ -58,12 +67,22 @@ def depth_first(parents: Mapping[str, str | None], notes: Notes) -> list[str]:
     return order
 
 
-def nearest(id: str | None, parents: Mapping[str, str | None], is_kept: Callable[[str], bool]) -> str | None:
-    """`id`, or the closest of those before it that is kept."""
-    seen: set[str] = set()
-    while id is not None and not is_kept(id):
-        if id in seen:
-            return None
-        seen.add(id)
-        id = parents.get(id)
-    return id
+class Kept:
+    """Which of the messages of a tree are kept, told in the order of `depth_first`."""
+
+    def __init__(self, parents: Mapping[str, str | None]) -> None:
+        self._parents = parents
+        self._nearest: dict[str, str | None] = {}
+
+    def tell(self, id: str, *, kept: bool) -> None:
+        self._nearest[id] = id if kept else self.nearest(self._parents[id])
+
+    def nearest(self, id: str | None) -> str | None:
+        """`id`, or the closest of those before it that is kept."""
+        seen: set[str] = set()
+        while id is not None and id not in self._nearest:  # only in a circle, where it is cut
+            if id in seen:
+                return None
+            seen.add(id)
+            id = self._parents.get(id)
+        return None if id is None else self._nearest[id]
