@@ -23,6 +23,10 @@ MAX_CLAUSES = 40
 """Most different words of one query that count: the first ones."""
 
 MIN_PREFIX = 3
+MAX_STEM_CHARS = 100
+"""A longer word is marked where one begins like it: a pattern of 10,000 letters takes the database a second
+a hit."""
+
 MIN_ASKED_WORDS = 3
 MIN_ASKED_PAIRS = 5
 
@@ -152,4 +156,5 @@ def _spaced(piece: str) -> bool:
 
 def _stem(word: str) -> str:
     """What the forms of a word have in common, roughly: only for marks."""
-    return word if len(word) < 5 or word.isdigit() else word[: max(4, len(word) - 3)]
+    stem = word if len(word) < 5 or word.isdigit() else word[: max(4, len(word) - 3)]
+    return stem[:MAX_STEM_CHARS]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from recollect.history.query import Query
 from recollect.models.terms import fold
@@ -54,10 +55,20 @@ def _window(excerpt: str, marks: list[tuple[int, int, str]], limit: int) -> tupl
         return 0, length
     room = limit - 2
     best, best_start = 0, 0
-    for begin, _, _ in marks:
-        inside = {what for other, end, what in marks if other >= begin and end <= begin + room * 3 // 4}
+    inside: Counter[str] = Counter()
+    following = 0  # the first mark that is not inside, of those from this one on
+    for place, (begin, _, what) in enumerate(marks):
+        while following < len(marks) and marks[following][1] <= begin + room * 3 // 4:
+            inside[marks[following][2]] += 1
+            following += 1
         if len(inside) > best:
             best, best_start = len(inside), begin
+        if following == place:  # it is wider than the window
+            following += 1
+        elif inside[what] > 1:
+            inside[what] -= 1
+        else:
+            del inside[what]
     start = max(0, min(best_start - room // 4, length - room))
     if start:  # begin with a word
         blank = excerpt.find(" ", start, start + room // 8)

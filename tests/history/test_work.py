@@ -15,6 +15,8 @@ from recollect.history.cut import cut
 from recollect.history.exchanges import split_units
 from recollect.history.formats.providers import INCOMING, OUTGOING
 from recollect.history.formats.rendered import PROVIDERS, Provider
+from recollect.history.query import Query, parse
+from recollect.history.snippet import snippet
 from recollect.history.tokens import estimate
 from recollect.history.tree import Path, Tree
 from recollect.history.window import build_window, plan
@@ -170,3 +172,16 @@ def test_a_tree_is_as_much_work_as_it_has_branches() -> None:
         return lambda: [(wide.newest(seq), seq in path) for seq in range(1, 2 * count)]
 
     assert grows_evenly(run, 100)
+
+
+def test_a_snippet_is_as_much_work_as_the_words_in_it() -> None:
+    query = Query(stems=(Compared("visa"),))
+
+    def run(count: int) -> Callable[[], object]:
+        return lambda: snippet("visa " * count, query, more_before=False, more_after=False)
+
+    assert grows_evenly(run, 100)
+
+
+def test_a_word_of_ten_thousand_letters_is_marked_by_its_beginning() -> None:
+    assert len(parse("a" * 10_000).mark) < 2_000
