@@ -16,6 +16,9 @@ from recollect.history.formats.waiting import Waiting
 from recollect.models.message import Message, Part
 from recollect.models.parts import part_text
 
+MAX_ID_CHARS = 200
+"""As much of a call's id is told in a repair. No provider has longer ones, but a caller may."""
+
 
 class OpenCalls:
     """The calls of one message without a result, by their ids, in their order; several may have one id."""
@@ -82,7 +85,7 @@ def split_units(path: list[Message], repairs: list[str]) -> list[Unit]:
             continue
         _place(message, units, repairs)
     repairs.extend(
-        f"#{seq}: call {' '.join(call.split())} has no recorded result; a note stands for it"
+        f"#{seq}: call {' '.join(call[:MAX_ID_CHARS].split())} has no recorded result; a note stands for it"
         for unit in units
         if unit.unanswered  # of most there is none, and this is far cheaper than to go through it
         for seq, calls in unit.unanswered.items()

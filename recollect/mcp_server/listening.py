@@ -103,5 +103,7 @@ class Listening:
 
 
 def _pass_on(queue: asyncio.Queue[str | None], event: ServerEvent) -> None:
+    if queue.qsize() > MOST_WAITING:  # it ends as soon as its reader takes one
+        return
     if isinstance(event, ResourceUpdated) and (id := id_of(event.uri)) is not None:
         queue.put_nowait(id)

@@ -185,3 +185,11 @@ def test_a_snippet_is_as_much_work_as_the_words_in_it() -> None:
 
 def test_a_word_of_ten_thousand_letters_is_marked_by_its_beginning() -> None:
     assert len(parse("a" * 10_000).mark) < 2_000
+
+
+def test_the_id_of_a_call_may_be_a_megabyte_but_what_is_told_of_it_may_not() -> None:
+    found = Window(None, 1, 1, 1, 1, [said(1, "assistant", calls(1, "x" * 1_000_000))], [10])
+    window = build_window("c", found, plan(1_000, "openai")).window
+    assert len(window.repairs) == 1
+    assert len(window.repairs[0]) < 400
+    assert len(json.dumps(window.messages)) < 1_000
