@@ -63,7 +63,7 @@ def estimate(text: str) -> int:
     size = WHOLE_CHARS // _SLICES
     starts = (index * (length - size) // (_SLICES - 1) for index in range(_SLICES))
     sampled = "".join([text[start : start + size] for start in starts])
-    return math.ceil(weigh(sampled) * length / WHOLE_CHARS)
+    return max(1, math.ceil(weigh(sampled) * length / WHOLE_CHARS))
 
 
 def estimate_message(text: str, parts: list[Part] | None) -> int:

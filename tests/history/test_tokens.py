@@ -128,6 +128,11 @@ def test_one_thing_repeated_is_never_taken_for_next_to_nothing(unit: str) -> Non
     assert estimate(text) >= 0.4 * o200k()(text)
 
 
+@pytest.mark.parametrize("length", [1, WHOLE_CHARS, WHOLE_CHARS + 1, 3_000_000])
+def test_a_text_whose_prices_are_below_zero_has_an_estimate_that_can_be_stored(length: int) -> None:
+    assert estimate("ạ" * length) >= 1
+
+
 @pytest.mark.parametrize("letter", string.ascii_letters)
 def test_letters_that_stand_alone_are_never_free(letter: str) -> None:
     for apart in (" ", ",", ". ", "\n"):
