@@ -14,8 +14,8 @@ PLENTY_BYTES = 6 << 30
 
 def place() -> Path:
     """Where the tests' servers live: in memory where there is plenty. Most of a test's time is to clone a
-    database, and most of that is to write its 8 MB and their log. The path is short, since a socket's may have
-    no more than 107 bytes."""
+    database, and most of that is to write its 8 MB and their log. The path is short: a socket's may have no
+    more than 107 bytes."""
     plenty = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= PLENTY_BYTES
     return MEMORY if plenty else Path("/tmp")
 
