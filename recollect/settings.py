@@ -20,6 +20,7 @@ from pydantic_settings import (
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -40,6 +41,10 @@ def config_file() -> Path:
     return (
         Path(named) if named else platformdirs.user_config_path("recollect", appauthor=False) / "config.toml"
     )
+
+
+class ConfigFileError(SettingsError):
+    """The configuration file is there and cannot be read. The text names it and the place in it."""
 
 
 class Settings(BaseSettings):
@@ -252,7 +257,13 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        file = TomlConfigSettingsSource(settings_cls, toml_file=config_file())
+        path = config_file()
+        try:
+            file = TomlConfigSettingsSource(settings_cls, toml_file=path)
+        except OSError as error:
+            raise ConfigFileError(f"{path} cannot be read: {error.strerror}") from error
+        except ValueError as error:  # no TOML, or no text
+            raise ConfigFileError(f"{path} is not TOML: {error}; mend it, or move it away") from error
         return init_settings, env_settings, file
 
     def data_home(self) -> Path:

@@ -55,6 +55,11 @@ def width(text: str) -> int:
     )
 
 
+def counted(count: int, thing: str) -> str:
+    """Such as "1 message" and "1,200 messages"."""
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
 def day(at: datetime) -> str:
     """A moment in the time zone of the machine, to the minute."""
     return at.astimezone().strftime("%Y-%m-%d %H:%M")

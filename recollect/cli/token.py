@@ -60,7 +60,7 @@ def create(
     """Make a token and print it. It is shown this once; only its hash is stored."""
     settings = Settings()
     scopes = [f"history:{chosen}" for chosen in scope or (Scope.READ, Scope.WRITE)]
-    whose = user or settings.user_id
+    whose = _whose(user, settings)
     token, made = _with(settings, lambda tokens: tokens.create(whose, name, scopes, days))
     if as_json:
         print(json.dumps({"token": token, "user": whose, **_fields(made)}, indent=2))
@@ -79,12 +79,13 @@ def create(
 def list_tokens(user: User = None, as_json: Json = False) -> None:
     """Show the tokens of a user: what they are for, what they allow, and when they were used last."""
     settings = Settings()
-    found = _with(settings, lambda tokens: tokens.list(user or settings.user_id))
+    whose = _whose(user, settings)
+    found = _with(settings, lambda tokens: tokens.list(whose))
     if as_json:
         print(json.dumps([_fields(token) for token in found], indent=2))
         return
     if not found:
-        print(f"The user {user or settings.user_id!r} has no tokens.")
+        print(f"The user {whose!r} has no tokens.")
         return
     rows = [("id", "name", "scopes", "created", "expires", "last used"), *map(_row, found)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -98,8 +99,14 @@ def revoke(
 ) -> None:
     """Remove a token. Running servers refuse it within 10 seconds."""
     settings = Settings()
-    _with(settings, lambda tokens: tokens.revoke(user or settings.user_id, id))
+    whose = _whose(user, settings)
+    _with(settings, lambda tokens: tokens.revoke(whose, id))
     print("Revoked.")
+
+
+def _whose(user: str | None, settings: Settings) -> str:
+    """An empty user id, as of an unset variable of a shell, is not taken for one that was left out."""
+    return settings.user_id if user is None else user
 
 
 def _with(settings: Settings, use: Callable[[AccessTokens], Awaitable[T]]) -> T:

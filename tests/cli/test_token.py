@@ -38,6 +38,13 @@ def test_without_a_user_it_is_the_configured_one(recollect: Recollect, database_
     assert "laptop" in recollect("token", "list", "--user", "carol", database_url=database_url).out
 
 
+def test_an_empty_user_is_not_the_configured_one(recollect: Recollect, database_url: str) -> None:
+    for verb in (("create", "laptop"), ("list",), ("revoke", "0123456789ab")):
+        ran = recollect("token", *verb, "--user", "", database_url=database_url, user_id="carol")
+        assert (ran.code, ran.out) == (1, "")
+        assert ran.err == "recollect: user: must have 1 to 255 characters\n"
+
+
 def test_programs_get_json(recollect: Recollect, database_url: str) -> None:
     options = ("--scope", "read", "--scope", "erase", "--days", "1", "--json")
     made = json.loads(recollect("token", "create", "ci", *options, database_url=database_url).out)
