@@ -77,7 +77,11 @@ def confirmed(question: str, yes: bool) -> bool:
     if not sys.stdin.isatty():
         print(f"{question}\nNothing was done: there is nobody to ask. Give --yes to agree.", file=sys.stderr)
         return False
-    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:  # Ctrl-D
+        print()
+        return False
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

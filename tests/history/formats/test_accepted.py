@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -56,9 +56,10 @@ def test_an_answer_of_anthropics_goes_back_without_what_is_about_it() -> None:
 
 
 def test_an_answer_alone_is_told_from_a_conversation_without_messages() -> None:
-    for format, answer in (("anthropic", ANSWER), ("gemini", {"candidates": []})):
+    answers: tuple[tuple[PayloadFormat, Any], ...] = (("anthropic", ANSWER), ("gemini", {"candidates": []}))
+    for format, answer in answers:
         with pytest.raises(InvalidArgument, match=r"^messages: is an object without"):
-            messages_from(answer, cast("PayloadFormat", format))
+            messages_from(answer, format)
     assert len(messages_from({"system": "Be brief."}, "anthropic")) == 1
 
 
