@@ -49,7 +49,7 @@ faults: $(READY) ## Break everything under load, and check what is left; minutes
 format: $(READY) ## Format the code and apply the safe lint fixes
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-docs: $(READY) ## Rewrite the generated tables in the README
+docs: $(READY) ## Rewrite the tables in the README, server.json and docs/openapi.json from the code
 	@$(BIN)/python -m scripts.docs
 
 lock: $(READY) ## Resolve the newest dependencies again and rewrite constraints.txt
