@@ -56,8 +56,11 @@ async def test_neighbours_stand_around_the_hit(sea: Client) -> None:
 
 
 async def test_a_message_without_words_is_shown_as_one(client: Client) -> None:
-    call = {"type": "tool_call", "id": "1", "name": "climate", "arguments": {}}
-    said = [{"role": "user", "content": "How warm is it?"}, {"role": "assistant", "content": [call]}]
+    call: dict[str, Any] = {"type": "tool_call", "id": "1", "name": "climate", "arguments": {}}
+    said: list[Any] = [
+        {"role": "user", "content": "How warm is it?"},
+        {"role": "assistant", "content": [call]},
+    ]
     await client.call_tool("create_conversation", {"conversation_id": "calls"})
     await client.call_tool("append_messages", {"conversation_id": "calls", "messages": said})
     for context in (0, 1):
