@@ -13,6 +13,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from recollect.cli.terminal import table
 from recollect.db.connect import connect
 from recollect.db.database import Database
 from recollect.identity.access_tokens import AccessTokens
@@ -87,10 +88,8 @@ def list_tokens(user: User = None, as_json: Json = False) -> None:
     if not found:
         print(f"The user {whose!r} has no tokens.")
         return
-    rows = [("id", "name", "scopes", "created", "expires", "last used"), *map(_row, found)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+    headings = ("ID", "NAME", "SCOPES", "CREATED", "EXPIRES", "LAST USED")
+    print(table(headings, [_row(token) for token in found], flexible=1))
 
 
 @app.command("revoke")

@@ -20,7 +20,7 @@ def test_a_token_is_made_shown_once_listed_and_revoked(recollect: Recollect, dat
     listed = recollect("token", "list", "--user", "alice", database_url=database_url)
     assert made.out.strip() not in listed.out
     head, row = listed.out.splitlines()
-    assert head.split("  ")[0] == "id"
+    assert head.split("  ")[0] == "ID"
     assert re.fullmatch(
         r"([0-9a-f]{12})  laptop  history:read history:write  (\d{4}-\d\d-\d\d  ){2}never", row
     )
