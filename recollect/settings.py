@@ -56,7 +56,8 @@ class Settings(BaseSettings):
         SecretStr | None,
         Field(
             validation_alias=AliasChoices("RECOLLECT_DATABASE_URL", "DATABASE_URL", "database_url"),
-            description="PostgreSQL to use, as your provider prints it. Unset: Recollect starts its own.",
+            description="PostgreSQL to use, as your provider prints it; `DATABASE_URL` counts too. Unset:"
+            " Recollect starts its own.",
         ),
     ] = None
     migration_url: Annotated[

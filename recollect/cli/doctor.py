@@ -170,7 +170,7 @@ def _source(settings: Settings) -> str:
     if settings.database_url is None:
         return f"no RECOLLECT_DATABASE_URL: the embedded PostgreSQL in {settings.data_home()}"
     for name in ("RECOLLECT_DATABASE_URL", "DATABASE_URL"):
-        if os.environ.get(name):
+        if name in os.environ:
             return name
     return f"database_url in {config_file()}"
 
