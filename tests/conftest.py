@@ -31,7 +31,7 @@ SLOW = ("tests/faults/", "tests/clients/", "tests/conformance/", "tests/serving/
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes long goes first: the file that begins last has one of two processes to itself."""
+    """What takes long goes first: the file that begins last has a process to itself."""
     items.sort(key=lambda item: not item.nodeid.startswith(SLOW))
 
 
