@@ -22,8 +22,8 @@ $(READY): pyproject.toml constraints.txt scripts/setup.sh
 demo: $(READY) ## Watch an agent without memory keep up a conversation
 	@$(BIN)/recollect demo
 
-test: $(READY) ## Run the tests in two processes; ARGS="-k name" is passed on to pytest
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+test: $(READY) ## Run the tests in three processes; ARGS="-k name" is passed on to pytest
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 fuzz: $(READY) ## Send REST and MCP what nobody should send, for SECONDS=300 each
 	@RECOLLECT_TEST_FUZZ_SECONDS=$(SECONDS) $(BIN)/python -m pytest -s tests/api/test_fuzz.py tests/mcp_server/test_fuzz.py $(ARGS)
@@ -49,7 +49,7 @@ faults: $(READY) ## Break everything under load, and check what is left; minutes
 format: $(READY) ## Format the code and apply the safe lint fixes
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-docs: $(READY) ## Rewrite the generated tables in the README
+docs: $(READY) ## Rewrite the tables in the README, server.json and docs/openapi.json from the code
 	@$(BIN)/python -m scripts.docs
 
 lock: $(READY) ## Resolve the newest dependencies again and rewrite constraints.txt

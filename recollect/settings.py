@@ -20,6 +20,7 @@ from pydantic_settings import (
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -42,6 +43,10 @@ def config_file() -> Path:
     )
 
 
+class ConfigFileError(SettingsError):
+    """The configuration file is there and cannot be read. The text names it and the place in it."""
+
+
 class Settings(BaseSettings):
     """Every setting with its default. `database_url` unset means the embedded PostgreSQL."""
 
@@ -51,7 +56,8 @@ class Settings(BaseSettings):
         SecretStr | None,
         Field(
             validation_alias=AliasChoices("RECOLLECT_DATABASE_URL", "DATABASE_URL", "database_url"),
-            description="PostgreSQL to use, as your provider prints it. Unset: Recollect starts its own.",
+            description="PostgreSQL to use, as your provider prints it; `DATABASE_URL` counts too. Unset:"
+            " Recollect starts its own.",
         ),
     ] = None
     migration_url: Annotated[
@@ -252,7 +258,13 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        file = TomlConfigSettingsSource(settings_cls, toml_file=config_file())
+        path = config_file()
+        try:
+            file = TomlConfigSettingsSource(settings_cls, toml_file=path)
+        except OSError as error:
+            raise ConfigFileError(f"{path} cannot be read: {error.strerror}") from error
+        except ValueError as error:  # no TOML, or no text
+            raise ConfigFileError(f"{path} is not TOML: {error}; mend it, or move it away") from error
         return init_settings, env_settings, file
 
     def data_home(self) -> Path:

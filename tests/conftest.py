@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tempfile
 import uuid
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
-from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -24,6 +22,7 @@ from recollect.history.history import History
 from recollect.history.store import Recollect
 from recollect.settings import Settings
 from tests.citus import distributed_database, nodes
+from tests.folders import server_folder
 
 EMPTY = "template1"
 
@@ -32,7 +31,7 @@ SLOW = ("tests/faults/", "tests/clients/", "tests/conformance/", "tests/serving/
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes long goes first: the file that begins last has one of two processes to itself."""
+    """What takes long goes first: the file that begins last has a process to itself."""
     items.sort(key=lambda item: not item.nodeid.startswith(SLOW))
 
 
@@ -59,18 +58,16 @@ def cluster() -> Generator[str]:
     if given is not None:
         yield given
         return
-    # A short path: a socket's may have no more than 107 bytes.
-    with tempfile.TemporaryDirectory(prefix="rt", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o711)  # root's tests run PgBouncer under the server's account
-        server = EmbeddedPostgres(Path(folder) / "home", grace_seconds=1)
+    with server_folder() as folder:
+        folder.chmod(0o711)  # root's tests run PgBouncer under the server's account
+        server = EmbeddedPostgres(folder / "home", grace_seconds=1)
         try:
             url = server.ensure()
-            # Cloning a database is most of a test's time, and most of that is waiting for the disk.
             run_sql(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
             yield url
         finally:
             server.release()
-            stop(Path(folder) / "home")
+            stop(folder / "home")
 
 
 def on_database(url: str, name: str) -> str:

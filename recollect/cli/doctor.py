@@ -6,7 +6,9 @@ import asyncio
 import json
 import os
 import shutil
+import tomllib
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,6 +26,9 @@ from recollect.models.errors import RecollectError
 from recollect.settings import Settings, config_file
 
 CHAOS_SECONDS = 5.0
+
+TESTS = "RECOLLECT_TEST_"
+"""Variables of the repository's tests begin so."""
 
 SIGNS = {"ok": "ok  ", "warning": "warn", "failed": "FAIL"}
 
@@ -64,7 +69,7 @@ def command(
 
 def _all(settings: Settings, chaos_seconds: float | None) -> list[Check]:
     """Every check; with seconds the chaos as well, if nothing stands against it."""
-    checks = [_configuration(), *_clients(), Check("database from", "ok", _source(settings))]
+    checks = [*_configuration(), *_clients(), Check("database from", "ok", _source(settings))]
     server = EmbeddedPostgres(settings.data_home())
     try:
         if settings.database_url is None:
@@ -107,9 +112,33 @@ async def _wreak(target: Target, settings: Settings, seconds: float) -> Chaos:
         return await wreak(target, settings, settings.user_id, seconds)
 
 
-def _configuration() -> Check:
+def _configuration() -> list[Check]:
     file = config_file()
-    return Check("configuration", "ok", f"environment, {file}{'' if file.exists() else ' (not there)'}")
+    there = file.exists()
+    says = f"environment, {file}{'' if there else ' (not there)'}"
+    if not there and os.environ.get("RECOLLECT_CONFIG"):
+        return [Check("configuration", "warning", says, "Correct RECOLLECT_CONFIG, which names that file.")]
+    checks = [Check("configuration", "ok", says)]
+    unknown = _unknown_settings(file)
+    if unknown:
+        says = f"{', '.join(unknown)}: no such setting, and without effect"
+        checks.append(Check("settings", "warning", says, "Correct the name; the README lists all."))
+    return checks
+
+
+def _unknown_settings(file: Path) -> list[str]:
+    """What is named like a setting and is none: variables, and names in the file."""
+    known = {f"RECOLLECT_{name.upper()}" for name in Settings.model_fields} | {"RECOLLECT_CONFIG"}
+    found = [
+        name
+        for name in sorted(os.environ)
+        if name.startswith("RECOLLECT_") and name not in known and not name.startswith(TESTS)
+    ]
+    if file.is_file():
+        allowed = {*Settings.model_fields, "RECOLLECT_DATABASE_URL", "DATABASE_URL"}
+        names = tomllib.loads(file.read_text(encoding="utf-8"))
+        found += [f"{name} in {file}" for name in names if name not in allowed]
+    return found
 
 
 def _clients() -> list[Check]:
@@ -141,7 +170,7 @@ def _source(settings: Settings) -> str:
     if settings.database_url is None:
         return f"no RECOLLECT_DATABASE_URL: the embedded PostgreSQL in {settings.data_home()}"
     for name in ("RECOLLECT_DATABASE_URL", "DATABASE_URL"):
-        if os.environ.get(name):
+        if name in os.environ:
             return name
     return f"database_url in {config_file()}"
 

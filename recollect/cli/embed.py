@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from recollect.cli.terminal import print_json
+from recollect.cli.terminal import counted, print_json
 from recollect.history.store import Recollect
 from recollect.settings import Settings
 
@@ -26,7 +26,7 @@ def command(
     if as_json:
         print_json({"embedded": made})
     else:
-        print(f"Embedded {made} messages.")
+        print(f"Embedded {counted(made, 'message')}.")
 
 
 async def _embed(settings: Settings) -> int:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from recollect.cli.terminal import confirmed, one_line, print_json
+from recollect.cli.terminal import confirmed, counted, one_line, print_json
 from recollect.history.store import Recollect
 from recollect.models.conversation import Erased
 from recollect.settings import Settings
@@ -40,7 +40,8 @@ def command(
             }
         )
     else:
-        print(f"Removed {erased.conversations} conversations with {erased.messages} messages.")
+        removed = counted(erased.conversations, "conversation")
+        print(f"Removed {removed} with {counted(erased.messages, 'message')}.")
 
 
 async def _erase(ids: list[str], yes: bool) -> Erased | None:
@@ -56,7 +57,8 @@ async def _erase(ids: list[str], yes: bool) -> Erased | None:
         for one in found:
             title = one_line(one.title or "(untitled)")
             question = (
-                f"Remove {one_line(one.id)}, {title}, with {one.message_count} messages? There is no undo."
+                f"Remove {one_line(one.id)}, {title}, with {counted(one.message_count, 'message')}? "
+                "There is no undo."
             )
             if not confirmed(question, yes):
                 return total if total.conversations else None

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from recollect.cli.terminal import harmless, one_line, styled, table
+from recollect.cli.terminal import counted, harmless, one_line, styled, table
 from recollect.history.importing import read, total_bytes
 from recollect.history.store import Recollect
 from recollect.models.as_json import import_fields, totals_fields
@@ -118,20 +118,20 @@ class _Tally:
             ]
             print(table(("ID", "TITLE", "", "NEW MESSAGES"), rows, flexible=1) + "\n")
         totals, would = self._totals, "Would import" if self._dry_run else "Imported"
-        sources = ", ".join(self._sources) or "nothing"
+        source = f" from {', '.join(self._sources)}" if self._sources else ""
         print(
-            f"{would} {_counted(totals.added, 'new message')}; {_counted(totals.messages, 'message')} in "
-            f"{_counted(totals.outcomes.total(), 'conversation')} were read from {sources}."
+            f"{would} {counted(totals.added, 'new message')}; {counted(totals.messages, 'message')} in "
+            f"{counted(totals.outcomes.total(), 'conversation')} were read{source}."
         )
         for outcome, count in sorted(totals.outcomes.items()):
-            print(f"  {outcome:<10} {_counted(count, 'conversation'):>20}")
+            print(f"  {outcome:<10} {counted(count, 'conversation'):>20}")
         for heading, notes in (("Converted", self._converted), ("Left out", self._left_out)):
             if notes:
                 print(styled("1", f"{heading}:"))
                 for note, count in notes.most_common():
                     print(f"  {count:>8,}  {one_line(note)}")
         if totals.problems:
-            text = f"{_counted(totals.problems, 'piece')} could not be imported, named above."
+            text = f"{counted(totals.problems, 'piece')} could not be imported, named above."
             print(styled("1;31", text))
 
     def clear_bar(self) -> None:
@@ -153,10 +153,6 @@ class _Tally:
         line = f"[{'#' * blocks}{'.' * (20 - blocks)}] {share:4.0%}  {come}"
         line = line[: shutil.get_terminal_size().columns - 1]
         print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
-
-
-def _counted(count: int, thing: str) -> str:
-    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
 
 
 def _title(report: ConversationReport) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from recollect.cli.owner import owner_connection, owner_target
+from recollect.cli.terminal import confirmed
 from recollect.db import pgvector
 from recollect.db.link import UsersLink, link_users, unlink_users
 from recollect.db.migrate import Migrated, migrate, script
@@ -64,8 +65,8 @@ def command(
         raise InvalidArgument("--link-users", "goes without --unlink-users")
     settings = Settings()
     with owner_target(settings) as target:
-        if to == "base" and not yes:
-            typer.confirm(f"Drop all conversations in {target.display()}?", abort=True, err=True)
+        if to == "base" and not confirmed(f"Drop all conversations in {target.display()}?", yes):
+            raise typer.Exit(1)
         done = migrate(target, to, connect_timeout=settings.connect_timeout)
         report: dict[str, str | None] = {
             "database": target.display(),

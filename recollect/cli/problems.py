@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from recollect.models.errors import RecollectError
+from recollect.settings import ConfigFileError
 
 
 def explain(error: Exception) -> tuple[str, int] | None:
@@ -28,6 +29,8 @@ def explain(error: Exception) -> tuple[str, int] | None:
         return "; ".join(
             f"{_variable(problem['loc'])}: {_problem(problem['msg'])}" for problem in problems
         ), 2
+    if isinstance(error, ConfigFileError):
+        return " ".join(str(error).split()), 2
     if isinstance(error, SettingsError):
         return f"RECOLLECT settings: {error}; lists and objects are written as JSON", 2
     return None

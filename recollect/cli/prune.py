@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from recollect.cli.terminal import confirmed, day, print_json, table
+from recollect.cli.terminal import confirmed, counted, day, print_json, table
 from recollect.history.store import Recollect
 from recollect.models.conversation import Conversation
 from recollect.settings import Settings
@@ -52,7 +52,7 @@ async def _prune(before: datetime, trash_only: bool, dry_run: bool, yes: bool, a
         _show(found, as_json, dry_run)
         if dry_run or not found:
             return
-        if not confirmed(f"Remove these {len(found)} conversations? There is no undo.", yes):
+        if not confirmed(f"Remove {counted(len(found), 'conversation')}? There is no undo.", yes):
             raise typer.Exit(1)
         conversations = messages = 0
         for one in found:
@@ -60,7 +60,8 @@ async def _prune(before: datetime, trash_only: bool, dry_run: bool, yes: bool, a
             conversations += erased.conversations
             messages += erased.messages
         if not as_json:
-            print(f"Removed {conversations} conversations with {messages} messages.")
+            removed = counted(conversations, "conversation")
+            print(f"Removed {removed} with {counted(messages, 'message')}.")
 
 
 def _show(found: list[Conversation], as_json: bool, dry_run: bool) -> None:

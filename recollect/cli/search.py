@@ -20,6 +20,7 @@ from recollect.models.search import Neighbour, SearchHit, SearchPage
 from recollect.settings import Settings
 
 MARKED = "1;33"
+WORDLESS = "(no words)"
 
 
 def command(
@@ -90,11 +91,11 @@ def _shown(hit: SearchHit) -> str:
     before = [_neighbour(other) for other in hit.neighbours if other.seq < hit.seq]
     after = [_neighbour(other) for other in hit.neighbours if other.seq > hit.seq]
     heading = f"{title}  {styled('2', one_line(hit.conversation_id))}"
-    return "\n".join([heading, *before, f"{_line(hit)}\n{_marked(hit)}", *after])
+    return "\n".join([heading, *before, f"{_line(hit)}\n{_marked(hit) or WORDLESS}", *after])
 
 
 def _neighbour(other: Neighbour) -> str:
-    return styled("2", f"{_line(other)}\n{one_line(other.text)}")
+    return styled("2", f"{_line(other)}\n{one_line(other.text) or WORDLESS}")
 
 
 def _line(message: SearchHit | Neighbour) -> str:

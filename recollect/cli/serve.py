@@ -84,13 +84,15 @@ def _work(
 
 def _announce(address: str, where: str, settings: Settings) -> None:
     who = "for everybody who has a token" if takes_tokens(settings) else f"as the user {settings.user_id!r}"
+    how = 'recollect token create NAME --user ID; send it as "Authorization: Bearer TOKEN"'
+    tokens = f"Tokens:       {how}\n" if settings.access_tokens else ""
     rest = f"REST API:     {address}/api/me/conversations" if has_extra() else NO_REST
     print(
         f"Recollect serves MCP at {address}/mcp (older clients: {address}/sse) {who}.\n"
         f"Claude Code:  claude mcp add --transport http recollect {address}/mcp\n"
         f'Cursor:       {{"mcpServers": {{"recollect": {{"url": "{address}/mcp"}}}}}}\n'
         f'VS Code:      {{"servers": {{"recollect": {{"type": "http", "url": "{address}/mcp"}}}}}}\n'
-        f"{rest}\n"
+        f"{rest}\n{tokens}"
         f"Ctrl-C ends it; it listens on {where}",
         file=sys.stderr,
         flush=True,

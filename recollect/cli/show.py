@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from recollect.cli.terminal import day, harmless, one_line, print_json, styled
+from recollect.cli.terminal import counted, day, harmless, one_line, print_json, styled
 from recollect.db.exports import StoredMessage
 from recollect.history.exporting.document import message_fields
 from recollect.history.exporting.shown import arguments, held, label
@@ -63,7 +63,7 @@ async def _messages(history: History, found: Conversation, last: int | None) -> 
 def _print_heading(found: Conversation) -> None:
     print(styled("1", one_line(found.title or "(untitled)")))
     state = ", in the trash" if found.deleted_at else ", archived" if found.archived_at else ""
-    print(styled("2", f"{one_line(found.id)}, {found.message_count} messages{state}"))
+    print(styled("2", f"{one_line(found.id)}, {counted(found.message_count, 'message')}{state}"))
 
 
 def _print_message(message: Message) -> None:

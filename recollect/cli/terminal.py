@@ -55,6 +55,11 @@ def width(text: str) -> int:
     )
 
 
+def counted(count: int, thing: str) -> str:
+    """Such as "1 message" and "1,200 messages"."""
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
 def day(at: datetime) -> str:
     """A moment in the time zone of the machine, to the minute."""
     return at.astimezone().strftime("%Y-%m-%d %H:%M")
@@ -72,7 +77,11 @@ def confirmed(question: str, yes: bool) -> bool:
     if not sys.stdin.isatty():
         print(f"{question}\nNothing was done: there is nobody to ask. Give --yes to agree.", file=sys.stderr)
         return False
-    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:  # Ctrl-D
+        print()
+        return False
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -13,6 +13,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from recollect.cli.terminal import table
 from recollect.db.connect import connect
 from recollect.db.database import Database
 from recollect.identity.access_tokens import AccessTokens
@@ -60,7 +61,7 @@ def create(
     """Make a token and print it. It is shown this once; only its hash is stored."""
     settings = Settings()
     scopes = [f"history:{chosen}" for chosen in scope or (Scope.READ, Scope.WRITE)]
-    whose = user or settings.user_id
+    whose = _whose(user, settings)
     token, made = _with(settings, lambda tokens: tokens.create(whose, name, scopes, days))
     if as_json:
         print(json.dumps({"token": token, "user": whose, **_fields(made)}, indent=2))
@@ -79,17 +80,16 @@ def create(
 def list_tokens(user: User = None, as_json: Json = False) -> None:
     """Show the tokens of a user: what they are for, what they allow, and when they were used last."""
     settings = Settings()
-    found = _with(settings, lambda tokens: tokens.list(user or settings.user_id))
+    whose = _whose(user, settings)
+    found = _with(settings, lambda tokens: tokens.list(whose))
     if as_json:
         print(json.dumps([_fields(token) for token in found], indent=2))
         return
     if not found:
-        print(f"The user {user or settings.user_id!r} has no tokens.")
+        print(f"The user {whose!r} has no tokens.")
         return
-    rows = [("id", "name", "scopes", "created", "expires", "last used"), *map(_row, found)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+    headings = ("ID", "NAME", "SCOPES", "CREATED", "EXPIRES", "LAST USED")
+    print(table(headings, [_row(token) for token in found], flexible=1))
 
 
 @app.command("revoke")
@@ -98,8 +98,14 @@ def revoke(
 ) -> None:
     """Remove a token. Running servers refuse it within 10 seconds."""
     settings = Settings()
-    _with(settings, lambda tokens: tokens.revoke(user or settings.user_id, id))
+    whose = _whose(user, settings)
+    _with(settings, lambda tokens: tokens.revoke(whose, id))
     print("Revoked.")
+
+
+def _whose(user: str | None, settings: Settings) -> str:
+    """An empty user id, as of an unset variable of a shell, is not taken for one that was left out."""
+    return settings.user_id if user is None else user
 
 
 def _with(settings: Settings, use: Callable[[AccessTokens], Awaitable[T]]) -> T:

@@ -111,10 +111,17 @@ def prepare(messages: Sequence[NewMessage], key: str | None, settings: Settings)
         )
     batch = Batch()
     for index, message in enumerate(messages):
-        _add(batch, row_of(f"messages[{index}]", message, settings))
+        where = f"messages[{index}]"
+        _add(batch, row_of(where, _new_message(where, message), settings))
     if key is not None:
         batch.fingerprint = _fingerprint(batch, messages)
     return batch
+
+
+def _new_message(where: str, value: object) -> NewMessage:
+    if not isinstance(value, NewMessage):
+        raise InvalidArgument(where, "must be a NewMessage; messages_from(…) makes them of JSON")
+    return value
 
 
 def check_text(argument: str, value: object, longest: int) -> str:

@@ -16,6 +16,9 @@ NOTHING = (
     "word (begin*), or fewer filters; list_conversations shows what there is."
 )
 
+WORDLESS = "→ (no words)"
+"""Stands for a message without any, such as one of calls alone: the question before it was found."""
+
 MAX_TOKENS = render.MAX_TOKENS - 2_000
 """Words in bold cost more than the estimate says of them."""
 
@@ -67,11 +70,11 @@ def _hit(hit: SearchHit, neighbours: Sequence[Neighbour]) -> str:
         shown = f"{shown[:-1]} found]"
     before = [_neighbour(other) for other in neighbours if other.seq < hit.seq]
     after = [_neighbour(other) for other in neighbours if other.seq > hit.seq]
-    return "\n".join([*before, f"{shown}\n{text.quoted(_bold(hit))}", *after])
+    return "\n".join([*before, f"{shown}\n{text.quoted(_bold(hit)) or WORDLESS}", *after])
 
 
 def _neighbour(other: Neighbour) -> str:
-    return f"{text.header(_message(other, other.seq - 1))}\n{text.quoted(other.text)}"
+    return f"{text.header(_message(other, other.seq - 1))}\n{text.quoted(other.text) or WORDLESS}"
 
 
 def _message(shown: SearchHit | Neighbour, parent_seq: int) -> Message:

@@ -164,7 +164,7 @@ def _resource(conversation: Conversation) -> Resource:
         uri=uri_of(conversation.id),
         name=conversation.id,
         title=conversation.title,
-        description=f"{conversation.message_count} messages",
+        description=render.counted(conversation.message_count, "message"),
         mime_type="text/plain",
         annotations=ResourceAnnotations(last_modified=conversation.updated_at.isoformat()),
     )

@@ -145,8 +145,10 @@ def bound(settings: Settings, host: str, port: int) -> Generator[tuple[socket.so
     try:
         listener = socket.create_server((host, port), family=family, backlog=1024)
     except OSError as error:
+        # Python adds to the reason what it attempted.
+        reason = (error.strerror or "").partition(" (while")[0]
         raise NotReady(
-            f"port {port} on {host} cannot be used ({error.strerror}); choose another one with --port or "
+            f"port {port} on {host} cannot be used ({reason}); choose another one with --port or "
             "RECOLLECT_PORT, or end the program that uses it"
         ) from error
     with listener:

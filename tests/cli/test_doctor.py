@@ -72,6 +72,24 @@ def checks(ran: Ran) -> dict[str, dict[str, str | None]]:
     return {check["name"]: check for check in json.loads(ran.out)["checks"]}
 
 
+def test_what_is_named_like_a_setting_and_is_none_is_a_warning(
+    recollect: Recollect, url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('RECOLLECT_PORT = 1\nport = 8000\n[issuer]\nname = "x"\n', encoding="utf-8")
+    ran = recollect("doctor", "--json", database_url=url, config=str(file), allowed_host="example.com")
+    assert ran.code == 0
+    said = checks(ran)["settings"]
+    assert said["status"] == "warning"
+    assert said["says"] == (
+        f"RECOLLECT_ALLOWED_HOST, RECOLLECT_PORT in {file}, issuer in {file}: no such setting, "
+        "and without effect"
+    )
+    assert "settings" not in checks(recollect("doctor", "--json", database_url=url))
+    gone = checks(recollect("doctor", "--json", database_url=url, config=str(tmp_path / "gone.toml")))
+    assert gone["configuration"]["status"] == "warning"
+
+
 def test_a_good_database_is_all_ok(recollect: Recollect, url: str) -> None:
     ran = recollect("doctor", database_url=url)
     assert (ran.code, ran.err) == (0, "")

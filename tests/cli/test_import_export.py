@@ -159,5 +159,5 @@ def test_pruning_removes_what_was_asked_for_and_nothing_else(ran: Run, tmp_path:
     assert ran("prune", "--older-than", "2y").code == 1
     assert ran("prune", "--older-than", "2y", "--trash-only", "--yes").out == "Nothing is that old.\n"
     assert len(listed(ran)) == 3
-    assert "Removed 1 conversations" in ran("prune", "--older-than", "2y", "--yes").out
+    assert "Removed 1 conversation with" in ran("prune", "--older-than", "2y", "--yes").out
     assert {one["title"] for one in listed(ran)} == {"Conversation pinned", "Conversation new"}

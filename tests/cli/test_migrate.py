@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,6 +45,23 @@ def test_it_migrates_with_the_owner_and_tells_what_the_other_login_needs(
     )
     assert ran.code == 0
     assert ran.out.splitlines()[-1] == 'As recollect or an administrator:  GRANT recollect_app TO "Web-App";'
+
+
+def test_dropping_everything_takes_a_yes(recollect: Recollect, database_url: str) -> None:
+    ran = recollect("migrate", "--to", "base", database_url=database_url)
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.endswith("?\nNothing was done: there is nobody to ask. Give --yes to agree.\n")
+    asking, answering = os.openpty()
+    os.write(asking, b"\x04")  # Ctrl-D
+    command = [sys.executable, "-m", "recollect", "migrate", "--to", "base"]
+    env = {**os.environ, "RECOLLECT_DATABASE_URL": database_url}
+    done = subprocess.run(command, env=env, stdin=answering, capture_output=True, text=True, timeout=60)
+    os.close(asking)
+    os.close(answering)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert recollect("migrate", database_url=database_url).out.endswith(f"{HEAD}, as before\n")
+    ran = recollect("migrate", "--to", "base", "--yes", database_url=database_url)
+    assert f"dropped; it was at revision {HEAD}" in ran.out
 
 
 def test_it_migrates_the_embedded_database(recollect: Recollect, tmp_path: Path) -> None:

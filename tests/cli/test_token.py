@@ -20,7 +20,7 @@ def test_a_token_is_made_shown_once_listed_and_revoked(recollect: Recollect, dat
     listed = recollect("token", "list", "--user", "alice", database_url=database_url)
     assert made.out.strip() not in listed.out
     head, row = listed.out.splitlines()
-    assert head.split("  ")[0] == "id"
+    assert head.split("  ")[0] == "ID"
     assert re.fullmatch(
         r"([0-9a-f]{12})  laptop  history:read history:write  (\d{4}-\d\d-\d\d  ){2}never", row
     )
@@ -36,6 +36,13 @@ def test_a_token_is_made_shown_once_listed_and_revoked(recollect: Recollect, dat
 def test_without_a_user_it_is_the_configured_one(recollect: Recollect, database_url: str) -> None:
     recollect("token", "create", "laptop", database_url=database_url, user_id="carol")
     assert "laptop" in recollect("token", "list", "--user", "carol", database_url=database_url).out
+
+
+def test_an_empty_user_is_not_the_configured_one(recollect: Recollect, database_url: str) -> None:
+    for verb in (("create", "laptop"), ("list",), ("revoke", "0123456789ab")):
+        ran = recollect("token", *verb, "--user", "", database_url=database_url, user_id="carol")
+        assert (ran.code, ran.out) == (1, "")
+        assert ran.err == "recollect: user: must have 1 to 255 characters\n"
 
 
 def test_programs_get_json(recollect: Recollect, database_url: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from sqlalchemy.pool import NullPool
 from recollect.db.embedded import EmbeddedPostgres, stop
 from recollect.db.embedded.account import choose_account, is_root
 from recollect.db.target import parse_url
+from tests.folders import server_folder
 
 T = TypeVar("T")
 
@@ -66,21 +66,20 @@ def with_sqlalchemy(url: str, work: Callable[[Connection], T]) -> T:
 @contextmanager
 def newest_server() -> Generator[str]:
     """A superuser's URL on a new server of the bundled version."""
-    with tempfile.TemporaryDirectory(prefix="rt", ignore_cleanup_errors=True) as folder:
-        server = EmbeddedPostgres(Path(folder) / "home", grace_seconds=1)
+    with server_folder() as folder:
+        server = EmbeddedPostgres(folder / "home", grace_seconds=1)
         try:
             yield server.ensure()
         finally:
             server.release()
-            stop(Path(folder) / "home")
+            stop(folder / "home")
 
 
 @contextmanager
 def oldest_server() -> Generator[str]:
     """A superuser's URL on a new server of Debian's PostgreSQL 15."""
     account: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory(prefix="rt", ignore_cleanup_errors=True) as folder:
-        data = Path(folder)
+    with server_folder() as folder:
         if is_root():
             chosen = choose_account()
             account = {"user": chosen.uid, "group": chosen.gid, "extra_groups": []}
@@ -88,7 +87,7 @@ def oldest_server() -> Generator[str]:
         command = [
             OLDEST / "initdb",
             "-D",
-            data / "data",
+            folder / "data",
             "-U",
             "postgres",
             "-A",
@@ -97,16 +96,16 @@ def oldest_server() -> Generator[str]:
             "--locale=C.UTF-8",
         ]
         subprocess.run(command, check=True, capture_output=True, cwd=folder, **account)
-        options = ["-c", "listen_addresses=", "-c", "fsync=off", "-k", folder]
+        options = ["-c", "listen_addresses=", "-c", "fsync=off", "-k", str(folder)]
         process = subprocess.Popen(
-            [OLDEST / "postgres", "-D", data / "data", *options],
+            [OLDEST / "postgres", "-D", folder / "data", *options],
             cwd=folder,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             **account,
         )
         try:
-            url = f"postgresql://postgres@/postgres?host={quote(folder)}"
+            url = f"postgresql://postgres@/postgres?host={quote(str(folder))}"
             wait_until(lambda: answers(url))
             yield url
         finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from recollect.db.migrate import migrate
 from recollect.db.target import parse_url
 from tests.conftest import run_sql
 from tests.db.servers import query, wait_until
+from tests.folders import server_folder
 
 
 class Standby:
@@ -64,9 +64,9 @@ class Standby:
 @contextmanager
 def standby() -> Generator[Standby]:
     """A new primary, and its standby: a copy of it, made while it stood still."""
-    with tempfile.TemporaryDirectory(prefix="rt", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o711)  # root's servers reach each other as the account that they run as
-        homes = Path(folder) / "primary", Path(folder) / "standby"
+    with server_folder() as folder:
+        folder.chmod(0o711)  # root's servers reach each other as the account that they run as
+        homes = folder / "primary", folder / "standby"
         server = EmbeddedPostgres(homes[0], grace_seconds=1)
         try:
             url = server.ensure()

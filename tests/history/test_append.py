@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from recollect.history.history import History
+from recollect.history.payloads import messages_from
 from recollect.history.store import Recollect
 from recollect.models.errors import (
     Conflict,
@@ -215,6 +216,16 @@ async def test_when_one_message_is_wrong_none_lands(history: History, c: str) ->
     with pytest.raises(InvalidArgument, match=r"messages\[1\]\.role: must be one of"):
         await history.append(c, [user("a"), NewMessage("robot", "b")])  # pyright: ignore[reportArgumentType]
     assert await texts(history, c) == []
+
+
+async def test_what_is_no_message_is_refused_with_what_makes_one_of_it(history: History, c: str) -> None:
+    said: Any = {"role": "user", "content": "a"}
+    wrong: list[Any] = ["a", said, [said]]
+    for given in wrong:
+        with pytest.raises(InvalidArgument, match=r"^messages\[0\]: must be a NewMessage; messages_from"):
+            await history.append(c, given)
+    await history.append(c, messages_from([said]))
+    assert await texts(history, c) == ["a"]
 
 
 @pytest.mark.parametrize("metadata", [False, 0, "", [], [1], "{}"])

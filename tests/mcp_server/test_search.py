@@ -55,6 +55,19 @@ async def test_neighbours_stand_around_the_hit(sea: Client) -> None:
     ]
 
 
+async def test_a_message_without_words_is_shown_as_one(client: Client) -> None:
+    call: dict[str, Any] = {"type": "tool_call", "id": "1", "name": "climate", "arguments": {}}
+    said: list[Any] = [
+        {"role": "user", "content": "How warm is it?"},
+        {"role": "assistant", "content": [call]},
+    ]
+    await client.call_tool("create_conversation", {"conversation_id": "calls"})
+    await client.call_tool("append_messages", {"conversation_id": "calls", "messages": said})
+    for context in (0, 1):
+        text = await search(client, query="how warm is it?", context=context)
+        assert re.search(r"^\[#2 assistant .*\]\n→ \(no words\)$", text, re.MULTILINE)
+
+
 async def test_a_message_next_to_several_hits_or_a_hit_itself_is_shown_once(sea: Client) -> None:
     text = await search(sea, query="lighthouse pier", context=1, conversation_id="harbour")
     assert sorted(re.findall(r"^\[#(\d) .*?( found)?\]$", text, re.MULTILINE)) == [

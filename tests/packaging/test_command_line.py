@@ -95,6 +95,19 @@ def test_a_wrong_setting_is_named_without_its_value_and_exits_with_2(tmp_path: P
     assert "s3cret" not in done.stderr
 
 
+@pytest.mark.parametrize("arguments", [(), ("list",)], ids=["stdio", "a command"])
+def test_a_configuration_file_that_cannot_be_read_is_named_and_exits_with_2(
+    arguments: tuple[str, ...], tmp_path: Path
+):
+    file = tmp_path / "config.toml"
+    for written in (b'database_url = "s3cret', b"\xff"):
+        file.write_bytes(written)
+        done = recollect(*arguments, RECOLLECT_CONFIG=str(file), RECOLLECT_HOME=str(tmp_path))
+        assert (done.returncode, done.stdout) == (2, "")
+        assert re.fullmatch(rf"recollect: {re.escape(str(file))} is not TOML: [^\n]+\n", done.stderr)
+        assert "s3cret" not in done.stderr
+
+
 def test_an_error_that_recollect_foresees_is_one_line_and_exits_with_1(tmp_path: Path):
     done = recollect(
         "migrate",

@@ -40,7 +40,10 @@ def server(
 @pytest.mark.parametrize("name", BAD)
 def test_a_token_that_is_not_good_is_challenged(name: str, server: HttpProcess, provider: Provider) -> None:
     token = BAD[name](provider)
-    for method, path in (("GET", ADDRESS), ("POST", ADDRESS), ("DELETE", "/me"), ("GET", "/alice/events")):
+    addresses = [("GET", ADDRESS), ("POST", ADDRESS), ("DELETE", "/me"), ("GET", "/alice/events")]
+    if name == "unknown key":
+        del addresses[1:]  # each request waits until its key has been searched for
+    for method, path in addresses:
         answer = rest(server, method, path, **bearer(token))
         if answer.status == 400:  # too large to be read as a header at all
             continue

@@ -56,8 +56,7 @@ class HtmlPage:
     def conversation(self, exported: Exported) -> str:
         self._marks = shown.Marks(exported)
         found = exported.conversation
-        about = f"{found.id}: {found.message_count} messages, {shown.minute(found.created_at)} to "
-        about += shown.minute(found.updated_at)
+        about = f"{found.id}: {shown.about(exported)}"
         instructions = _folded("Instructions", found.instructions) if found.instructions else ""
         return (
             f'<article>\n<h2 dir="auto">{_text(shown.title_of(exported))}</h2>\n'

@@ -30,10 +30,9 @@ class Markdown:
     def conversation(self, exported: Exported) -> str:
         self._marks = shown.Marks(exported)
         found = exported.conversation
-        about = f"{found.message_count} messages, {shown.minute(found.created_at)} to "
         lines = [
             f"# {_heading(shown.title_of(exported))}",
-            f"{_code(shown.one_line(found.id))}: {about}{shown.minute(found.updated_at)}",
+            f"{_code(shown.one_line(found.id))}: {shown.about(exported)}",
         ]
         if found.instructions:
             lines += ["**Instructions**", fenced(found.instructions)]

@@ -30,6 +30,13 @@ def title_of(exported: Exported) -> str:
     return " ".join((exported.conversation.title or UNTITLED).split())
 
 
+def about(exported: Exported) -> str:
+    """How many messages, and from when to when."""
+    found = exported.conversation
+    messages = f"{found.message_count} message{'' if found.message_count == 1 else 's'}"
+    return f"{messages}, {minute(found.created_at)} to {minute(found.updated_at)}"
+
+
 def who(message: Message) -> str:
     """The role, and the author's name where there is one."""
     name = "" if message.author is None else f" ({one_line(message.author)})"

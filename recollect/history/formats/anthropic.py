@@ -33,6 +33,9 @@ def incoming(payload: object, argument: str = "messages") -> list[NewMessage]:
             said = Said("system", _parts(request["system"], "system"))
             apart = {"system": request["system"]}
             found.append(remembered(said, [apart], "anthropic", render, STYLES))
+        if "messages" not in request and not found:
+            problem = "is an object without messages; give a list, an answer as one of them"
+            raise InvalidArgument(argument, problem)
         payload = request.get("messages", [])
     for value, where in entries(payload, argument):
         found.append(remembered(_heard(value, where), [value], "anthropic", render, STYLES))

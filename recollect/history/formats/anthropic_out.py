@@ -102,7 +102,9 @@ def _turn(message: Said, value: JsonObject, lost: list[str]) -> _Turn:
         return _Turn("system", kept or [{}], message, value)
     if not kept:
         message.lose(lost, "an empty message")
-    return _Turn(str(value.get("role")), kept, message, value if kept == content else None)
+    # An answer as the API gave it has fields, such as its id and usage, that the API does not take back.
+    taken_back = kept == content and value.get("type") != "message"
+    return _Turn(str(value.get("role")), kept, message, value if taken_back else None)
 
 
 def _merged(turns: list[_Turn]) -> list[_Turn]:

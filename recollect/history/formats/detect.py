@@ -52,7 +52,7 @@ def _of_entry(entry: JsonObject) -> Provider | Literal["recollect"] | None:
     if "role" not in entry:
         return "openai_responses" if "type" in entry or "id" in entry else "gemini" if not entry else None
     if "type" in entry:
-        return "openai_responses"
+        return "anthropic" if "stop_reason" in entry else "openai_responses"  # an answer, or an item
     if entry["role"] in ("tool", "function") and "tool_call_id" in entry:
         return "openai"
     for block in objects(entry.get("content")):

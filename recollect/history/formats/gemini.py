@@ -42,6 +42,9 @@ def incoming(payload: object, argument: str = "contents") -> list[NewMessage]:
             )
             said = Said("system", words)
             found.append(remembered(said, [{"system": system}], "gemini", render, STYLES))
+        if "contents" not in request and not found:
+            problem = "is an object without contents; give a list, an answer as one of them"
+            raise InvalidArgument(argument, problem)
         payload = request.get("contents", [])
     for value, where in entries(payload, argument):
         found.append(remembered(_heard(value, where), [value], "gemini", render, STYLES))

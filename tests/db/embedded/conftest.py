@@ -16,13 +16,7 @@ import asyncpg
 import pytest
 
 from recollect.db.embedded import EmbeddedPostgres, stop
-
-
-def place() -> Path:
-    """Where the tests' servers live: in memory where there is plenty, for some sixty of them write a lot."""
-    memory = Path("/dev/shm")
-    roomy = memory.is_dir() and shutil.disk_usage(memory).free > 2_000_000_000
-    return memory if roomy else Path("/tmp")
+from tests.folders import place
 
 
 @pytest.fixture

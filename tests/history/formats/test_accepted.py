@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from recollect.history.formats import anthropic, gemini, openai, vercel
+from recollect.history.payloads import PayloadFormat, messages_from
+from recollect.models.errors import InvalidArgument
 from recollect.models.message import NewMessage, Part
 from tests.history.formats.stored import stored
 from tests.history.formats.test_hosted import counted
@@ -28,6 +32,35 @@ def test_a_spoken_answer_goes_back_as_its_id_alone() -> None:
         {"role": "assistant", "content": None, "audio": {"id": "audio_1"}}
     ]
     assert openai.outgoing(messages, exact=True).messages == given
+
+
+ANSWER: dict[str, Any] = {
+    "id": "msg_1",
+    "type": "message",
+    "role": "assistant",
+    "model": "claude",
+    "content": [{"type": "text", "text": "Hi.", "citations": None}],
+    "stop_reason": "end_turn",
+    "stop_sequence": None,
+    "usage": {"input_tokens": 3, "output_tokens": 4},
+}
+"""As Anthropic's API gives it; it takes back the role and the content alone."""
+
+
+def test_an_answer_of_anthropics_goes_back_without_what_is_about_it() -> None:
+    given = [{"role": "user", "content": "Hello"}, ANSWER]
+    messages = stored(messages_from(given))
+    shown = [given[0], {"role": "assistant", "content": ANSWER["content"]}]
+    assert anthropic.outgoing(messages).messages == shown
+    assert anthropic.outgoing(messages, exact=True).messages == given
+
+
+def test_an_answer_alone_is_told_from_a_conversation_without_messages() -> None:
+    answers: tuple[tuple[PayloadFormat, Any], ...] = (("anthropic", ANSWER), ("gemini", {"candidates": []}))
+    for format, answer in answers:
+        with pytest.raises(InvalidArgument, match=r"^messages: is an object without"):
+            messages_from(answer, format)
+    assert len(messages_from({"system": "Be brief."}, "anthropic")) == 1
 
 
 def test_arguments_go_out_in_the_letters_they_are_written_in() -> None:
