@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, cast, get_args
 
-from recollect.history.tokens import estimate_message
+from recollect.history.tokens import estimate_message, least
 from recollect.models.batch import Batch
 from recollect.models.errors import InvalidArgument
 from recollect.models.message import ROLES, NewMessage, Part, Role
@@ -185,7 +185,7 @@ def row_of(where: str, message: NewMessage, settings: Settings) -> Row:
         parts,
         estimate_message(text, content)
         if message.token_count is None
-        else check_int(f"{where}.token_count", message.token_count, 0, MAX_TOKEN_COUNT),
+        else max(check_int(f"{where}.token_count", message.token_count, 0, MAX_TOKEN_COUNT), least(text)),
         None if metadata == "{}" else metadata,
         message.occurred_at,
     )

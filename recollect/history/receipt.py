@@ -1,6 +1,6 @@
 """Receipts of context windows: what was rendered, so that it can be rendered again, byte for byte.
 
-    w2.e3.anthropic.8000.86-1043.900.1c9f2b.3f9a2c1b8d7e6f50
+    w2.e4.anthropic.8000.86-1043.900.1c9f2b.3f9a2c1b8d7e6f50
 
 The versions of the renderer and of the estimator, the format, the budget, the first message shown
 and the one that the path ends with, the message that the summary goes up to (0: none), a hash of

@@ -16,7 +16,7 @@ from recollect.history.token_prices import weigh
 from recollect.models.message import Part
 from recollect.models.parts import part_text
 
-ESTIMATOR = "e3"
+ESTIMATOR = "e4"
 """The version of the estimate, which receipts name. It changes whenever any text's estimate does."""
 
 MESSAGE_OVERHEAD = 4
@@ -40,6 +40,10 @@ other:      unknown, so the largest of these.
 The estimate's own error comes on top (docs/tokens.md).
 """
 
+MOST_CHARS_A_TOKEN = 128
+"""Characters of o200k's longest token, as many blanks. With a text that was made to look cheaper, or a
+caller's count that is lower, a window would hold megabytes."""
+
 WHOLE_CHARS = 65_536
 """Longer texts are estimated from `_SLICES` slices, evenly spread, of together this many characters."""
 _SLICES = 64
@@ -50,7 +54,7 @@ _as_json = json.JSONEncoder(ensure_ascii=False).encode  # made once: `json.dumps
 
 
 def estimate(text: str) -> int:
-    """Tokens of `text` in o200k, roughly; at least 1, and 0 only for the empty text.
+    """Tokens of `text` in o200k, roughly; at least `least`, and 0 only for the empty text.
 
     Takes some 2 µs and 20 ns a character (up to three times that where it is not ASCII), and at most
     about 3 ms for a text of any length: see `WHOLE_CHARS`.
@@ -59,11 +63,16 @@ def estimate(text: str) -> int:
     if not length:
         return 0
     if length <= WHOLE_CHARS:
-        return max(1, math.ceil(weigh(text)))
+        return max(1, least(text), math.ceil(weigh(text)))
     size = WHOLE_CHARS // _SLICES
     starts = (index * (length - size) // (_SLICES - 1) for index in range(_SLICES))
     sampled = "".join([text[start : start + size] for start in starts])
-    return max(1, math.ceil(weigh(sampled) * length / WHOLE_CHARS))
+    return max(least(text), math.ceil(weigh(sampled) * length / WHOLE_CHARS))
+
+
+def least(text: str) -> int:
+    """What any text of this length costs at least."""
+    return len(text) // MOST_CHARS_A_TOKEN
 
 
 def estimate_message(text: str, parts: list[Part] | None) -> int:

@@ -50,7 +50,7 @@ INSTRUCTIONS_TOKENS = 30
 SUMMARY_TOKENS = 30
 """What the words around a summary cost."""
 
-MOST_CHARS_A_TOKEN = 6
+STUB_CHARS_A_TOKEN = 6
 """A stub holds no more characters for a token; see `cut.fitting`."""
 
 SYNTHETIC_TOKENS = 16
@@ -96,7 +96,7 @@ def plan(max_tokens: int, format: Format) -> Plan:
     if part < cut.LEAST_TOKENS:  # it holds no stub: then only the newest unit is cut, to what there is
         part = user_part = MAX_BUDGET
     overhead = text.HEADER_TOKENS if format == "text" else 0
-    return Plan(format, max_tokens, budget, part, user_part, overhead, budget * MOST_CHARS_A_TOKEN)
+    return Plan(format, max_tokens, budget, part, user_part, overhead, budget * STUB_CHARS_A_TOKEN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ class NewMessage:
     content:      a string, or a list of parts. A string is one text part.
     author:       who spoke, where a role has several (at most 200 characters).
     metadata:     any JSON object; comes back exactly, is not searched.
-    token_count:  the provider's own count, where known; else Recollect estimates one.
+    token_count:  the provider's own count, where known; else Recollect estimates one. At least one token for
+                  128 characters of text.
     occurred_at:  when it was said, where that is not now (imports); timezone-aware.
     """
 

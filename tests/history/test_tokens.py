@@ -15,6 +15,7 @@ from calibration.corpus import samples
 from calibration.fit import fit
 from calibration.o200k import o200k
 from calibration.report import Error, errors, microseconds
+from recollect.history.history import History
 from recollect.history.token_prices import WEIGHTS, count, weigh
 from recollect.history.tokens import (
     IMAGE_TOKENS,
@@ -25,7 +26,7 @@ from recollect.history.tokens import (
     estimate,
     estimate_message,
 )
-from recollect.models.message import Part
+from recollect.models.message import NewMessage, Part
 from recollect.models.parts import split_content
 
 MEAN_ERROR = 0.08
@@ -217,3 +218,21 @@ def test_a_budget_shrinks_by_what_a_family_of_models_may_count_more() -> None:
     assert budget_for(8_000, "openai") == 8_000
     assert all(budget_for(8_000, family) * factor <= 8_000 for family, factor in SAFETY.items())
     assert budget_for(8_000, "a family nobody knows") == budget_for(8_000, "other")
+
+
+def test_no_text_costs_less_than_o200k_s_longest_tokens() -> None:
+    for text in (" " * 128_000, "ạ" * 300_000, "-" * 12_800, ", " * 64_000):
+        assert estimate(text) >= len(text) // 128
+    count = o200k()
+    assert all(count(sign * 12_800) >= 100 for sign in " -=_*#/.ạ")
+
+
+@pytest.mark.parametrize("given", [None, 0])
+async def test_what_seems_to_cost_nothing_does_not_fill_a_window(alice: History, given: int | None) -> None:
+    """By an estimate below zero for each of its letters, or as the caller counted."""
+    conversation = (await alice.create()).id
+    for role in ("user", "assistant") * 2:
+        await alice.append(conversation, NewMessage(role, "ạ" * 1_000_000, token_count=given))
+    for format in ("text", "openai"):
+        window = await alice.context(conversation, max_tokens=1_000, format=format)
+        assert len(window.text or json.dumps(window.messages, ensure_ascii=False)) < 128 * 1_000
