@@ -8,10 +8,12 @@ from __future__ import annotations
 import base64
 import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
-from wordllama import WordLlama
+import wordllama
 
-MODEL = WordLlama.load(disable_download=True)
+# The wheel has both files, but looks for one of them in its cache alone.
+MODEL = wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True)
 
 
 class Embeddings(BaseHTTPRequestHandler):
