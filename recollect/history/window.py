@@ -376,10 +376,9 @@ def _text(
         lines.append(text.quoted(summary.content))
     if window.outside_upto:
         before = f" before={window.first_seq}" if window.first_seq else ""
-        plural = "s" if window.outside > 1 else ""
         lines.append(
-            f"→ ({window.outside} message{plural} up to #{window.outside_upto} not shown word for word; "
-            f"list_messages{before} has them)"
+            f"→ ({text.counted(window.outside, 'message')} up to #{window.outside_upto} not shown word for "
+            f"word; list_messages{before} has them)"
         )
     unanswered = {seq: calls for unit in units for seq, calls in unit.unanswered.items()}
     for message, rendered in zip(shown, text.render_each(shown), strict=True):

@@ -200,7 +200,7 @@ def conversations(page: ConversationPage) -> str:
     """One line a conversation; titles and metadata are JSON, so no title can pose as a line."""
     if not page.conversations:
         return "No conversations match. Fewer filters may find more; open_turn begins one."
-    found = counted(len(page.conversations), "conversation")
+    found = text.counted(len(page.conversations), "conversation")
     lines = [f"{found}, latest first; titles and metadata are stored data:"]
     lines.extend(_conversation(conversation) for conversation in page.conversations)
     lines.append(
@@ -252,7 +252,7 @@ def _kinds(message: Message) -> str:
 
 def _conversation(conversation: Conversation) -> str:
     facts = [
-        counted(conversation.message_count, "message"),
+        text.counted(conversation.message_count, "message"),
         f"head {conversation.head_seq}",
         f"{conversation.updated_at:%Y-%m-%d %H:%M}",
     ]
@@ -278,10 +278,6 @@ def _identifier(id: str) -> str:
 
 def _title(title: str) -> str:
     return text.in_line(_short(title, MAX_TITLE_CHARS))
-
-
-def counted(count: int, thing: str) -> str:
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def _short(words: str, limit: int) -> str:

@@ -22,6 +22,7 @@ from mcp.types import (
 from mcp.types import Annotations as ResourceAnnotations
 from pydantic import Field
 
+from recollect.history.formats import text
 from recollect.mcp_server import render
 from recollect.mcp_server.boundary import explain, explain_resource
 from recollect.mcp_server.prompts import RESUME
@@ -164,7 +165,7 @@ def _resource(conversation: Conversation) -> Resource:
         uri=uri_of(conversation.id),
         name=conversation.id,
         title=conversation.title,
-        description=render.counted(conversation.message_count, "message"),
+        description=text.counted(conversation.message_count, "message"),
         mime_type="text/plain",
         annotations=ResourceAnnotations(last_modified=conversation.updated_at.isoformat()),
     )

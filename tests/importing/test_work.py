@@ -122,4 +122,6 @@ def test_a_file_of_what_is_no_conversation_is_not_read_to_its_end_nor_kept_in_me
     problems = [problem for some in told for problem in some]
     assert 100_000 < len(problems) < 100_010
     assert isinstance(problems[-1], Problem)
-    assert problems[-1].problem == "is not read further: too much of it is broken"
+    assert problems[-1].problem == (
+        "is not read further: too much of it is broken; mend it and import it again, nothing will come twice"
+    )

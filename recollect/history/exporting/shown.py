@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 
 from recollect.db.exports import Exported
+from recollect.history.formats import text
 from recollect.history.tree import Path, Tree
 from recollect.models.message import Message, Part
 from recollect.models.parts import readable
@@ -33,7 +34,7 @@ def title_of(exported: Exported) -> str:
 def about(exported: Exported) -> str:
     """How many messages, and from when to when."""
     found = exported.conversation
-    messages = f"{found.message_count} message{'' if found.message_count == 1 else 's'}"
+    messages = text.counted(found.message_count, "message")
     return f"{messages}, {minute(found.created_at)} to {minute(found.updated_at)}"
 
 

@@ -162,6 +162,11 @@ def named(part: Part) -> str:
     return one_line(name if len(name) <= 200 else name[:40] + "…")  # a data: URL is no name
 
 
+def counted(count: int, thing: str) -> str:
+    """Such as "1 message" and "1200 messages"."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
 def one_line(text: str) -> str:
     """Stored text within one of our own lines."""
     return " ".join(readable(text).split())

@@ -28,13 +28,14 @@ _PIECE_CHARS = 1 << 14
 """How much is looked at while the next element is searched: json counts the lines before an error."""
 
 PATIENCE = 100_000
-"""Attempts in a file to find where the next element begins, and elements and lines in it that are none. An
-attempt that reads on, and finds no end, counts as `_LONG_ATTEMPT` of them. A file that somebody made to be
-slow is not read further then."""
+"""Attempts in a file to find where the next element begins, and pieces of it that are told as broken, before
+it is not read further. An attempt that reads on, and finds no end, counts as `_LONG_ATTEMPT`."""
 
 _LONG_ATTEMPT = 10_000
 
-TOO_BROKEN = "is not read further: too much of it is broken"
+TOO_BROKEN = (
+    "is not read further: too much of it is broken; mend it and import it again, nothing will come twice"
+)
 
 
 @dataclass(slots=True)
@@ -48,29 +49,22 @@ class Element:
 
 def read_lines(text: Decoded, name: str) -> Iterator[Element | Problem]:
     """The objects of a file of JSON lines."""
-    patience = PATIENCE
     for number, line in enumerate(text.lines(MAX_ELEMENT_CHARS), 1):
-        if line is not None and (not line or line.isspace()):
+        where = f"{name}, line {number}"
+        if line is None:
+            yield Problem(where, f"is longer than {MAX_ELEMENT_CHARS} characters")
             continue
-        read = _of_line(line, f"{name}, line {number}", damaged=text.damaged)
-        yield read
-        patience -= isinstance(read, Problem)
-        if patience <= 0:
-            yield Problem(read.where, TOO_BROKEN)
-            return
-
-
-def _of_line(line: str | None, where: str, *, damaged: bool) -> Element | Problem:
-    if line is None:
-        return Problem(where, f"is longer than {MAX_ELEMENT_CHARS} characters")
-    notes: list[str] = []
-    if damaged:
-        line = _repaired(line, notes)
-    try:
-        value = json.loads(line, strict=False)
-    except (ValueError, RecursionError) as error:
-        return Problem(where, _problem(error))
-    return _element(value, where, notes)
+        if not line or line.isspace():
+            continue
+        notes: list[str] = []
+        if text.damaged:
+            line = _repaired(line, notes)
+        try:
+            value = json.loads(line, strict=False)
+        except (ValueError, RecursionError) as error:
+            yield Problem(where, _problem(error))
+        else:
+            yield _element(value, where, notes)
 
 
 def read_object(text: Decoded, name: str) -> Iterator[Element | Problem]:
@@ -134,7 +128,6 @@ class _Array:
                 value, end = self._decode()
             except (ValueError, RecursionError) as error:
                 yield Problem(where, _problem(error))
-                self._patience -= 1
                 if not self._recover(begin):
                     if self._patience <= 0:
                         yield Problem(self._place(), TOO_BROKEN)
@@ -145,12 +138,7 @@ class _Array:
                 repaired = _repaired(self._buffer[self._at : end], notes)
                 value = json.loads(repaired, strict=False) if notes else value
             self._at = end
-            element = _element(value, where, notes)
-            yield element
-            self._patience -= isinstance(element, Problem)
-            if self._patience <= 0:
-                yield Problem(where, TOO_BROKEN)
-                return
+            yield _element(value, where, notes)
 
     def _decode(self) -> tuple[object, int]:
         """The value that begins here, and its end in the buffer, which grows until it holds it."""

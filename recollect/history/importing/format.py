@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from recollect.history.formats.rendered import JsonObject
-from recollect.history.importing.elements import PATIENCE, TOO_BROKEN, Element
+from recollect.history.importing.elements import Element
 from recollect.models.imported import Found, ImportedConversation, Problem
 
 Elements = Iterator[Element | Problem]
@@ -34,16 +34,11 @@ def one_each(
     """The reader of files whose every object is a conversation."""
 
     def each(elements: Elements, stem: str) -> Iterator[Found]:
-        patience = PATIENCE
         for element in elements:
             if isinstance(element, Problem):
                 yield element
             elif not matches(element.value):
                 yield Problem(element.where, f"is no conversation: it has not {what}")
-                patience -= 1
-                if not patience:
-                    yield Problem(element.where, TOO_BROKEN)
-                    return
             else:
                 found = read(element.value)
                 for note in element.notes:

@@ -19,7 +19,14 @@ from recollect.history.importing import (
     own,
 )
 from recollect.history.importing.decoded import Decoded
-from recollect.history.importing.elements import Element, read_array, read_lines, read_object
+from recollect.history.importing.elements import (
+    PATIENCE,
+    TOO_BROKEN,
+    Element,
+    read_array,
+    read_lines,
+    read_object,
+)
 from recollect.history.importing.files import READ_ERRORS, SourceFile, files, opened, reason
 from recollect.history.importing.format import ImportFormat
 from recollect.models.imported import Found, Problem, Skipped
@@ -127,7 +134,7 @@ def _read_text(file: SourceFile, text: Decoded) -> Iterator[Found]:
         first.append(element)
         format = None if isinstance(element, Problem) else format_of(element.value)
         if format is not None:
-            yield from format.read(_chain(first, elements), file.stem)
+            yield from _patiently(format.read(_chain(first, elements), file.stem), file.name)
             return
         if len(first) == FIRST_ELEMENTS:
             break
@@ -135,6 +142,17 @@ def _read_text(file: SourceFile, text: Decoded) -> Iterator[Found]:
     yield from problems
     if not problems or len(problems) < len(first):
         yield _unknown(file, "none of its objects has the fields of a format")
+
+
+def _patiently(found: Iterator[Found], name: str) -> Iterator[Found]:
+    """Not more of a file than a report can tell of: it may be made of nothing but broken pieces."""
+    patience = PATIENCE
+    for one in found:
+        yield one
+        patience -= isinstance(one, Problem)
+        if not patience:
+            yield Problem(name, TOO_BROKEN)
+            return
 
 
 def _chain(first: list[Element | Problem], rest: Iterator[Element | Problem]) -> Iterator[Element | Problem]:
