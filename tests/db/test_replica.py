@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import logging
 import os
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from recollect.db import connect
 from recollect.db.database import Database
 from recollect.db.replica import Replica
 from recollect.db.target import parse_url
@@ -42,11 +44,18 @@ def follower() -> Generator[Standby]:
 async def opened(follower: Standby, replica: str | None = None) -> AsyncGenerator[Recollect]:
     """A store of the primary with a replica, looked at already if it can be used."""
     given = {"database_url": follower.primary, "replica_url": replica or follower.url, "pool_size": 3}
-    async with Recollect.open(Settings.model_validate(given)) as store:
-        await store.for_user("nobody").list()  # somebody has to ask first
+    with pytest.MonkeyPatch.context() as patch:
         if replica is None:
-            await until_used(store)
-        yield store
+            # On a busy machine a test would otherwise see the product's patience: two seconds to
+            # connect, and thirty of rest after them.
+            patch.setattr(connect, "CONNECT_SECONDS", 30.0)
+            patch.setattr(connect, "WAIT_SECONDS", 30.0)
+            patch.setattr(connect, "Replica", functools.partial(Replica, rest=0.05))
+        async with Recollect.open(Settings.model_validate(given)) as store:
+            await store.for_user("nobody").list()  # somebody has to ask first
+            if replica is None:
+                await until_used(store)
+            yield store
 
 
 async def until_used(store: Recollect) -> None:
@@ -161,7 +170,7 @@ async def test_a_read_that_the_replica_gives_up_for_news_is_the_primarys(
 
     locks = "SELECT count(*) FROM pg_locks WHERE relation = 'recollect.message'::regclass"
     reading = asyncio.create_task(store.database.anywhere(work))
-    await asyncio.to_thread(wait_until, lambda: query(follower.url, locks)[0][0] > 0)
+    await asyncio.to_thread(wait_until, lambda: reading.done() or query(follower.url, locks)[0][0] > 0)
     # A standby has to follow: with no delay allowed, who reads the table there has to stop.
     await asyncio.to_thread(run_sql, follower.primary, "BEGIN; LOCK TABLE recollect.message; COMMIT")
     await reading

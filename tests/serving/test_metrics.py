@@ -60,7 +60,8 @@ async def test_requests_tools_appends_and_conflicts_are_counted(serve: Start) ->
         assert value(found, "recollect_tool_seconds_count", tool=tool, outcome=outcome) == 1, tool
     assert value(found, "recollect_pool_size") == 10
     assert value(found, "recollect_pool_connections", state="free") >= 1
-    assert value(found, "recollect_pool_connections", state="busy") == 0
+    # Now and then one of them looks for what other processes wrote.
+    eventually(lambda: value(read(server), "recollect_pool_connections", state="busy") == 0)
     assert b"secret" not in server.ask("GET", "/metrics").body
 
 
