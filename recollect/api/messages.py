@@ -18,9 +18,13 @@ from recollect.history.formats import Format
 from recollect.history.payloads import messages_from
 from recollect.identity.caller import READ, WRITE
 from recollect.models.as_json import appended_fields, message_fields, window_fields
+from recollect.models.errors import InvalidArgument
 
 LIST_CHARS = 50_000
 """Most characters of a message in a list, unless the caller says otherwise."""
+
+PAGE_CHARS = 10_000_000
+"""Most characters of all the messages of a list."""
 
 SLICE_CHARS = 20_000
 
@@ -43,7 +47,12 @@ async def list_messages(
     ] = LIST_CHARS,
 ) -> Answer:
     """Page through a conversation's log, on branches too. Without before, after and around: its newest
-    messages."""
+    messages. limit times max_chars is at most 10,000,000."""
+    if limit * max_chars > PAGE_CHARS:
+        raise InvalidArgument(
+            "max_chars",
+            f"is too much for {limit} messages: at most {PAGE_CHARS // limit}, or ask for fewer messages",
+        )
     page = await history.list_messages(
         conversation_id,
         before=before,

@@ -13,17 +13,24 @@ from recollect.mcp_server.render import MAX_CHARS, MAX_TOKENS, cut_to, more
 from recollect.models.as_json import compact_json, message_fields, window_fields, without_nulls
 from recollect.models.message import ContextWindow, Message, MessagePage, Turn
 
+FETCH_CHARS = 2 * MAX_CHARS
+"""Of a message that is longer no more is read: no page can hold it. Twice, since a message whose parts are
+left behind has more than four bytes a character, and an escape takes up to six."""
+
 
 def message(message: Message) -> str:
-    """One message as JSON; one that no page can hold is named by its size."""
-    whole = compact_json(message_fields(message))
-    if len(whole) <= MAX_CHARS and estimate(whole) <= MAX_TOKENS:
-        return whole
+    """One message as JSON; one that no page can hold is named by its size, as far as that was read."""
+    size = f"more than {MAX_CHARS}"
+    if not message.parts_left_behind and len(message.text) <= FETCH_CHARS:
+        whole = compact_json(message_fields(message))
+        if len(whole) <= MAX_CHARS and estimate(whole) <= MAX_TOKENS:
+            return whole
+        size = str(len(whole))
     return compact_json(
         {
             "seq": message.seq,
             "role": message.role,
-            "left_out": f"{len(whole)} characters; read_message(seq={message.seq}, format=json) has them",
+            "left_out": f"{size} characters; read_message(seq={message.seq}, format=json) has them",
         }
     )
 

@@ -143,6 +143,18 @@ async def test_a_large_message_is_cut_in_a_list_and_read_in_slices(
     assert read == words
 
 
+async def test_a_list_is_not_so_large_that_it_takes_the_server(api: httpx2.AsyncClient, talk: str) -> None:
+    await api.post(f"{talk}/messages", json=user_says("a"))
+    most = {"limit": "200", "max_chars": "50000"}
+    assert (await api.get(f"{talk}/messages", params=most)).status_code == 200
+    refused = await api.get(f"{talk}/messages", params={**most, "max_chars": "50001"})
+    assert problem(refused, 422, "invalid-argument")["argument"] == "max_chars"
+    assert "at most 50000" in refused.json()["detail"]
+    assert (
+        await api.get(f"{talk}/messages", params={"limit": "10", "max_chars": "1000000"})
+    ).status_code == 200
+
+
 async def test_a_message_that_is_not_there_is_not_found(api: httpx2.AsyncClient, talk: str) -> None:
     for seq in ("1", "2147483647"):
         problem(await api.get(f"{talk}/messages/{seq}"), 404, "not-found")

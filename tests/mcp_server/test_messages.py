@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 from mcp import Client
 
+from recollect.db import messages
+from recollect.db.messages import Run
 from recollect.history.tokens import estimate
+from recollect.models.message import Message
 from tests.mcp_server.conftest import Call, text_of
 
 DENSE = b64encode(Random(7).randbytes(33_000)).decode()
@@ -18,8 +21,8 @@ DENSE = b64encode(Random(7).randbytes(33_000)).decode()
 
 
 async def fill(call: Call, conversation: str, count: int, words: str = "word") -> None:
-    messages = [{"role": "user", "content": f"{words} {number}"} for number in range(1, count + 1)]
-    await call("append_messages", conversation_id=conversation, messages=messages)
+    said = [{"role": "user", "content": f"{words} {number}"} for number in range(1, count + 1)]
+    await call("append_messages", conversation_id=conversation, messages=said)
 
 
 def seqs(text: str) -> list[int]:
@@ -199,7 +202,9 @@ async def test_the_json_of_a_huge_message_comes_in_slices(call: Call, conversati
     message = {"role": "user", "content": [{"type": "file", "data": data}]}
     await call("append_messages", conversation_id=conversation, messages=json.dumps([message]))
     listed = json.loads(await call("list_messages", conversation_id=conversation, format="json"))
-    assert "read_message(seq=1, format=json)" in listed["messages"][0]["left_out"]
+    left_out = listed["messages"][0]["left_out"]
+    assert left_out == "more than 45000 characters; read_message(seq=1, format=json) has them"
+    # Nobody counted how many
     joined = ""
     offset: int | None = 0
     message_1: dict[str, Any] = {"conversation_id": conversation, "seq": 1, "format": "json"}
@@ -209,6 +214,29 @@ async def test_the_json_of_a_huge_message_comes_in_slices(call: Call, conversati
         joined += answer["slice"]
         offset = answer.get("next_offset")
     assert json.loads(joined)["content"] == message["content"]
+
+
+async def test_a_page_of_exact_messages_does_not_read_what_it_cannot_show(
+    call: Call, conversation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for content in ("x" * 3_000_000, [{"type": "file", "data": "x" * 3_000_000}], "small"):
+        await call("append_message", conversation_id=conversation, role="user", content=content)
+    read: list[Message] = []
+
+    async def run(*arguments: Any, **named: Any) -> Run | None:
+        found = await messages_run(*arguments, **named)
+        read.extend(found.messages if found else [])
+        return found
+
+    messages_run = messages.run
+    monkeypatch.setattr(messages, "run", run)
+    listed = json.loads(await call("list_messages", conversation_id=conversation, format="json"))
+    assert [message.get("content", "left out") for message in listed["messages"]] == [
+        "left out",
+        "left out",
+        "small",
+    ]
+    assert sum(len(message.text) + len(message.stored_parts or "") for message in read) < 100_000
 
 
 async def test_a_missing_message_is_told_with_the_last_one_there_is(refused: Call, conversation: str) -> None:

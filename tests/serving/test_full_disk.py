@@ -129,7 +129,7 @@ def stored(server: HttpProcess) -> list[str]:
     """All messages, as they are read."""
     said: list[str] = []
     while True:
-        page = rest(server, "GET", f"{MESSAGES}?after={len(said)}&limit=20&max_chars=1000000")
+        page = rest(server, "GET", f"{MESSAGES}?after={len(said)}&limit=20&max_chars=500000")
         assert page.status == 200, page
         found = [message["content"] for message in page.json["messages"]]
         if not found:

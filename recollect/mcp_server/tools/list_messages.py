@@ -44,6 +44,9 @@ async def list_messages(
     if branches:
         return render.branches(conversation_id, await history.branches(conversation_id, at_seq=after))
     cut_at = CONCISE_CHARS if detail == "concise" else FULL_CHARS
+    fetched = CONCISE_FETCH if detail == "concise" else FULL_CHARS
+    if format == "json":
+        fetched = exact.FETCH_CHARS
     page = await history.list_messages(
         conversation_id,
         before=before,
@@ -51,7 +54,7 @@ async def list_messages(
         around=around,
         limit=limit,
         order=order,
-        max_chars=None if format == "json" else CONCISE_FETCH if detail == "concise" else FULL_CHARS,
+        max_chars=fetched,
     )
     # What matters most comes first, and the page holds as much of that as fits.
     ranked = sorted(page.messages, key=lambda message: _distance(message, after, around))
