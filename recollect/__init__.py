@@ -5,7 +5,15 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from recollect.models.conversation import Branch, Conversation, ConversationPage, Erased, Summary
+from recollect.models.conversation import (
+    Branch,
+    BranchPage,
+    Conversation,
+    ConversationPage,
+    Erased,
+    Summary,
+    SummaryPage,
+)
 from recollect.models.errors import (
     AlreadyExists,
     Conflict,
@@ -45,6 +53,7 @@ __all__ = [
     "AlreadyExists",
     "Appended",
     "Branch",
+    "BranchPage",
     "Conflict",
     "ContextWindow",
     "Conversation",
@@ -70,6 +79,7 @@ __all__ = [
     "SearchPage",
     "Settings",
     "Summary",
+    "SummaryPage",
     "TooManyRequests",
     "Turn",
     "Unauthenticated",

@@ -24,10 +24,17 @@ async def list_branches(
         int | None,
         Query(ge=0, le=MAX_SEQ, description="Only those that follow this message; 0: at the start."),
     ] = None,
+    before: Annotated[
+        int | None, Query(ge=0, le=MAX_SEQ, description="Only those listed before the one with this seq.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=200, description="Most branches.")] = 100,
 ) -> Answer:
-    """List the alternatives: every message that is not the only one to follow its parent."""
-    found = await history.branches(conversation_id, at_seq=at_seq)
-    return Answer({"branches": [shapes.branch(one) for one in found]})
+    """List the alternatives: every message that is not the only one to follow its parent, by parent and
+    seq; the last ones. more_before: the first seq shown, as before, gives those that come before it."""
+    page = await history.branches(conversation_id, at_seq=at_seq, before=before, limit=limit)
+    return Answer(
+        {"branches": [shapes.branch(one) for one in page.branches], "more_before": page.more_before}
+    )
 
 
 async def switch_head(history: Mine, conversation_id: ConversationId, head: NewHead) -> Answer:
@@ -55,10 +62,20 @@ async def save_summary(history: Mine, conversation_id: ConversationId, summary: 
     return Answer(shapes.summary(saved), 201)
 
 
-async def list_summaries(history: Mine, conversation_id: ConversationId) -> Answer:
-    """List the summaries of a conversation, newest point first."""
-    found = await history.list_summaries(conversation_id)
-    return Answer({"summaries": [shapes.summary(one) for one in found]})
+async def list_summaries(
+    history: Mine,
+    conversation_id: ConversationId,
+    before: Annotated[
+        int | None, Query(ge=0, le=MAX_SEQ, description="Only those of points before this message.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=100, description="Most summaries.")] = 20,
+) -> Answer:
+    """List the summaries of a conversation, newest point first. more_before: the last upto_seq shown, as
+    before, gives those of earlier points."""
+    page = await history.list_summaries(conversation_id, before=before, limit=limit)
+    return Answer(
+        {"summaries": [shapes.summary(one) for one in page.summaries], "more_before": page.more_before}
+    )
 
 
 OPERATIONS = (

@@ -269,6 +269,7 @@ class Branches(BaseModel):
     """The alternatives, by parent and seq; none in a linear conversation."""
 
     branches: list[Branch]
+    more_before: bool
 
 
 class Summary(BaseModel):
@@ -293,6 +294,7 @@ class Summaries(BaseModel):
     """The summaries of a conversation, newest point first."""
 
     summaries: list[Summary]
+    more_before: bool
 
 
 class Neighbour(BaseModel):

@@ -72,15 +72,15 @@ async def replace_summary(
     await tx.execute(_DELETE_SUMMARY, user_id, id, upto_seq, content)
     row = await tx.fetchrow(_INSERT_SUMMARY, user_id, id, upto_seq, content, tokens)
     if row is None:
-        kept = [one for one in await summaries(tx, user_id, id) if one.upto_seq == upto_seq]
-        return kept[0] if kept else None
-    return _summary(row)
+        kept = await summaries(tx, user_id, id, min(upto_seq + 1, 2**31 - 1), 1)
+        return kept[0] if kept and kept[0].upto_seq == upto_seq else None
+    return summary_of(row)
 
 
-async def summaries(tx: ReadTx, user_id: str, id: str) -> list[Summary]:
-    """The summaries of a conversation, newest point first."""
-    return [_summary(row) for row in await tx.fetch(_SUMMARIES, user_id, id)]
+async def summaries(tx: ReadTx, user_id: str, id: str, before: int, limit: int) -> list[Summary]:
+    """Summaries of a conversation, of points before a message, newest point first."""
+    return [summary_of(row) for row in await tx.fetch(_SUMMARIES, user_id, id, before, limit)]
 
 
-def _summary(row: asyncpg.Record) -> Summary:
+def summary_of(row: asyncpg.Record) -> Summary:
     return Summary(row["upto_seq"], row["content"], row["token_count"], row["created_at"])

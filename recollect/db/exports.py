@@ -14,10 +14,12 @@ from recollect.models.message import Message
 
 _CONVERSATIONS = load("export_conversations")
 _MESSAGES = load("export_messages")
+_SUMMARIES = load("export_summaries")
 
 PAGE_CONVERSATIONS = 200
 PAGE_MESSAGES = 500
 PAGE_BYTES = 8_000_000
+PAGE_SUMMARIES = 20
 
 LAST_ID = "\U0010ffff" * 200
 """No id comes after it."""
@@ -33,20 +35,22 @@ class StoredMessage(NamedTuple):
 class Exported(NamedTuple):
     """A conversation with what belongs to it.
 
-    starts:    of a conversation with branches, (seq, parent) of where they begin.
-    messages:  by seq; to be iterated to the end before the next conversation.
+    starts:     of a conversation with branches, (seq, parent) of where they begin.
+    messages:   by seq; to be iterated to the end before summaries and the next conversation.
+    summaries:  by the message that they end with.
     """
 
     conversation: Conversation
-    summaries: list[Summary]
     starts: list[tuple[int, int]]
     messages: AsyncGenerator[StoredMessage]
+    summaries: AsyncGenerator[Summary]
 
 
 async def conversations(
-    tx: ReadTx, user_id: str, only: str | None, after_seq: int = 0
+    tx: ReadTx, user_id: str, only: str | None, after_seq: int = 0, after_summary: int = 0
 ) -> AsyncGenerator[Exported]:
-    """All conversations of a user by id, or the one that `only` names, with messages above a seq."""
+    """All conversations of a user by id, or the one that `only` names, with messages above a seq and
+    summaries of points after another."""
     last = LAST_ID if only is None else only
     reader = _Messages(tx, user_id, ("" if only is None else only, after_seq), last)
     after = ""
@@ -57,9 +61,9 @@ async def conversations(
         else:
             page = await _one(tx, user_id, only)
         for found in page:
-            summaries = await branches.summaries(tx, user_id, found.id)
             starts = [] if found.linear else await branches.starts(tx, user_id, found.id, found.last_seq)
-            yield Exported(found, summaries[::-1], starts, reader.of(found.id))
+            summaries = _summaries(tx, user_id, found.id, after_summary)
+            yield Exported(found, starts, reader.of(found.id), summaries)
         if only is not None or len(page) < PAGE_CONVERSATIONS:
             return
         after = page[-1].id
@@ -68,6 +72,16 @@ async def conversations(
 async def _one(tx: ReadTx, user_id: str, id: str) -> list[Conversation]:
     found = await statements.get(tx, user_id, id)
     return [] if found is None else [found]
+
+
+async def _summaries(tx: ReadTx, user_id: str, id: str, after: int) -> AsyncGenerator[Summary]:
+    while True:
+        rows = await tx.fetch(_SUMMARIES, user_id, id, after, PAGE_SUMMARIES)
+        for row in rows:
+            yield branches.summary_of(row)
+        if len(rows) < PAGE_SUMMARIES:
+            return
+        after = rows[-1]["upto_seq"]
 
 
 class _Messages:

@@ -8,28 +8,36 @@ from recollect.history.incoming import check_int, check_text, check_title
 from recollect.history.scope import MAX_ID_CHARS, Scope, in_trash, not_found, random_id, users_table
 from recollect.history.tokens import estimate
 from recollect.history.tree import Path, Tree
-from recollect.models.conversation import Branch, Conversation, Summary
+from recollect.models.conversation import Branch, BranchPage, Conversation, Summary, SummaryPage
 from recollect.models.errors import AlreadyExists, NotFound
 
 MAX_SUMMARY_CHARS = 100_000
 PREVIEW_CHARS = 200
+MAX_BRANCHES = 500
+MAX_SUMMARIES = 100
 
 
 class BranchVerbs(Scope):
     """What one user can do with the branches of a conversation."""
 
-    async def branches(self, id: str, *, at_seq: int | None = None) -> list[Branch]:
+    async def branches(
+        self, id: str, *, at_seq: int | None = None, before: int | None = None, limit: int = 100
+    ) -> BranchPage:
         """The alternatives: every message that is not the only one to follow its parent, by parent
-        and seq. Empty for a linear conversation.
+        and seq; the last `limit` of them. None in a linear conversation.
 
         at_seq:  only those that follow this message; 0: those that a conversation begins with.
+        before:  only those that come before this message in that order.
+        limit:   1 to 500.
 
         Costs as many index entries as the conversation has branches, and a row for each of those
         that are shown. Raises: InvalidArgument, NotFound.
         """
         check_text("id", id, MAX_ID_CHARS)
-        if at_seq is not None:
-            check_int("at_seq", at_seq, 0, MAX_SEQ)
+        check_int("limit", limit, 1, MAX_BRANCHES)
+        for name, seq in (("at_seq", at_seq), ("before", before)):
+            if seq is not None:
+                check_int(name, seq, 0, MAX_SEQ)
         async with self._db.read(self._user) as tx:
             conversation = await conversations.get(tx, self._user, id)
             if conversation is None:
@@ -37,17 +45,21 @@ class BranchVerbs(Scope):
             # Each statement sees what is there by then: what came after the first one is not of this answer.
             starts = await branches.starts(tx, self._user, id, conversation.last_seq)
             tree = Tree(starts, conversation.last_seq)
-            shown = [
+            found = [
                 seq
                 for parent in sorted({parent for _, parent in starts})
                 if (at_seq is None or parent == at_seq) and len(tree.following(parent)) > 1
                 for seq in tree.following(parent)
             ]
+            if before is not None:
+                place = (tree.parent(before), before)
+                found = [seq for seq in found if (tree.parent(seq), seq) < place]
+            shown = found[-limit:]
             previews = await branches.previews(tx, self._user, id, shown, PREVIEW_CHARS)
             if len(previews) < len(shown):  # purged in between
                 raise not_found(id)
         on_path = Path(tree, conversation.head_seq)
-        return [
+        alternatives = [
             Branch(
                 seq,
                 tree.parent(seq),
@@ -59,6 +71,7 @@ class BranchVerbs(Scope):
             )
             for seq in shown
         ]
+        return BranchPage(alternatives, more_before=len(found) > len(shown))
 
     async def switch_head(self, id: str, seq: int) -> Conversation:
         """Make message `seq` the conversation's head: contexts end with it, and the next append goes
@@ -133,17 +146,22 @@ class BranchVerbs(Scope):
         self._wrote(self._user, saved.token_count)
         return saved
 
-    async def list_summaries(self, id: str) -> list[Summary]:
+    async def list_summaries(self, id: str, *, before: int | None = None, limit: int = 20) -> SummaryPage:
         """The summaries of a conversation, newest point first.
+
+        before:  only those of points before this message.
+        limit:   1 to 100.
 
         Raises: InvalidArgument, NotFound.
         """
         check_text("id", id, MAX_ID_CHARS)
+        check_int("limit", limit, 1, MAX_SUMMARIES)
+        before = MAX_SEQ if before is None else check_int("before", before, 0, MAX_SEQ)
         async with self._db.read(self._user) as tx:
-            found = await branches.summaries(tx, self._user, id)
+            found = await branches.summaries(tx, self._user, id, before, limit + 1)
             if not found and await conversations.get(tx, self._user, id) is None:
                 raise not_found(id)
-        return found
+        return SummaryPage(found[:limit], more_before=len(found) > limit)
 
 
 def _no_message(argument: str, last_seq: int) -> NotFound:

@@ -24,19 +24,20 @@ from recollect.models.errors import InvalidArgument
 class ExportPage:
     """A piece of the export of one conversation.
 
-    begin:     what stands before the messages; empty but on the first page.
-    messages:  (seq, text) each.
-    end:       what stands after all messages; empty where more follow.
+    begin:  what stands before the messages; empty but on the first page.
+    items:  (place, text) of each message, then of each summary. The place of a message is its seq, that
+            of a summary the message that it ends with, below zero.
+    end:    what stands after all of them; empty where more follow.
     """
 
     begin: str
-    messages: list[tuple[int, str]]
+    items: list[tuple[int, str]]
     end: str
     conversation: Conversation
 
     @property
     def more(self) -> bool:
-        """Whether more follows: the next page is `after` the last seq of this one."""
+        """Whether more follows: the next page is `after` the last place of this one."""
         return not self.end
 
 
@@ -65,29 +66,31 @@ class ExportVerbs(Scope):
     async def export_page(
         self, id: str, *, format: Literal["jsonl", "markdown"] = "jsonl", after: int = 0, max_chars: int
     ) -> ExportPage:
-        """A piece of the export of one conversation: the messages above seq `after`, at least one and
-        no more than `max_chars` characters hold. Messages never change, so that pages which are read
-        while the conversation grows fit together.
+        """A piece of the export of one conversation: what comes behind the place `after`, at least one
+        message or summary and no more than `max_chars` characters hold. Messages never change, so that
+        pages which are read while the conversation grows fit together.
+
+        after:  0 for the first page, then the last place of the page before.
 
         Raises: InvalidArgument, NotFound.
         """
         check_text("id", id, MAX_ID_CHARS)
-        check_int("after", after, 0, MAX_SEQ)
+        check_int("after", after, -MAX_SEQ, MAX_SEQ)
         writer = WRITERS[format]()
+        places = (after, 0) if after >= 0 else (MAX_SEQ, -after)
         async with self._db.snapshot(self._user) as tx:
-            async for exported in exports.conversations(tx, self._user, id, after):
+            async for exported in exports.conversations(tx, self._user, id, *places):
                 before = writer.begin() + writer.conversation(exported)
                 page = ExportPage("" if after else before, [], "", exported.conversation)
                 length = 0
-                async for stored in exported.messages:
-                    text = writer.message(stored)
+                async for place, text in _items(exported, writer):
                     length += len(text)
-                    if page.messages and length > max_chars:
+                    if page.items and length > max_chars:
                         return page
-                    page.messages.append((stored.message.seq, text))
-                page.end = "".join(map(writer.summary, exported.summaries)) + writer.close()
+                    page.items.append((place, text))
+                page.end = writer.close()
                 if isinstance(writer, JsonLines):
-                    writer.count_all(exported.conversation.message_count)
+                    writer.is_last_page(exported.conversation.message_count if after >= 0 else None)
                 page.end += writer.end()
                 return page
         raise not_found(id)
@@ -109,7 +112,7 @@ class ExportVerbs(Scope):
             number = 0
             async for exported in exports.conversations(tx, self._user, None):
                 if exported.conversation.deleted_at is not None:
-                    async for _ in exported.messages:
+                    async for _ in _conversation(exported, None):
                         pass
                     continue
                 number += 1
@@ -136,15 +139,22 @@ class ExportVerbs(Scope):
 
 async def _conversation(exported: Exported, writer: Writer | None) -> AsyncGenerator[str]:
     """The text of one conversation; none without a writer."""
-    if writer is not None:
-        yield writer.conversation(exported)
+    if writer is None:
+        async for _ in exported.messages:
+            pass
+        return
+    yield writer.conversation(exported)
+    async for _, text in _items(exported, writer):
+        yield text
+    yield writer.close()
+
+
+async def _items(exported: Exported, writer: Writer) -> AsyncGenerator[tuple[int, str]]:
+    """The text of each message and each summary, with its place in an `ExportPage`."""
     async for stored in exported.messages:
-        if writer is not None:
-            yield writer.message(stored)
-    if writer is not None:
-        for summary in exported.summaries:
-            yield writer.summary(summary)
-        yield writer.close()
+        yield stored.message.seq, writer.message(stored)
+    async for summary in exported.summaries:
+        yield -summary.upto_seq, writer.summary(summary)
 
 
 async def _pieces(text: str) -> AsyncGenerator[str]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from recollect.history.cut import MOST_STEPS
 from recollect.history.formats import text
 from recollect.history.tokens import estimate
-from recollect.models.conversation import Branch, Conversation, ConversationPage
+from recollect.models.conversation import Branch, BranchPage, Conversation, ConversationPage
 from recollect.models.errors import HeadMoved
 from recollect.models.message import ContextWindow, Message, MessagePage, MessageSlice, Turn
 
@@ -181,19 +181,31 @@ def _unless_moved(window: ContextWindow, step: str) -> str:
     )
 
 
-def branches(conversation_id: str, found: Sequence[Branch]) -> str:
-    """The alternatives, one line each; what they begin with is JSON, so no text can pose as a line."""
-    if not found:
+def branches(conversation_id: str, page: BranchPage) -> str:
+    """The last of a page's alternatives that one answer holds, one line each; what they begin with is JSON,
+    so no text can pose as a line."""
+    if not page.branches:
         return "Every message is followed by one other at most: there are no branches here."
-    lines = [f"Branches of {attribute(conversation_id)}; what they begin with is stored data:"]
-    for branch in found:
-        here = ", the head is on it" if branch.current else ""
-        begins = _title(" ".join(branch.text.split()))
-        lines.append(
-            f"#{branch.seq} after #{branch.parent_seq}, to #{branch.head_seq}{here}: {branch.role} {begins}"
-        )
+    shown: list[str] = []
+    tokens = 0
+    for branch in reversed(page.branches):
+        line = _branch(branch)
+        tokens += estimate(line)
+        if shown and tokens > MAX_TOKENS:
+            break
+        shown.append(line)
+    lines = [f"Branches of {attribute(conversation_id)}; what they begin with is stored data:", *shown[::-1]]
+    if page.more_before or len(shown) < len(page.branches):
+        first = page.branches[-len(shown)]
+        lines.append(f"There are more: list_messages(branches=true, before={first.seq}) has those before.")
     lines.append("Go on with another one: update_conversation(head=its last message).")
     return "\n".join(lines)
+
+
+def _branch(branch: Branch) -> str:
+    here = ", the head is on it" if branch.current else ""
+    begins = _title(" ".join(branch.text.split()))
+    return f"#{branch.seq} after #{branch.parent_seq}, to #{branch.head_seq}{here}: {branch.role} {begins}"
 
 
 def conversations(page: ConversationPage) -> str:

@@ -83,6 +83,17 @@ class Branch:
 
 
 @dataclass(slots=True)
+class BranchPage:
+    """Alternatives, by the message that they follow and their seq.
+
+    more_before:  earlier ones exist: ask with `before=` the seq of the first one shown.
+    """
+
+    branches: list[Branch]
+    more_before: bool
+
+
+@dataclass(slots=True)
 class Summary:
     """What an agent wrote of everything up to message `upto_seq`."""
 
@@ -90,3 +101,14 @@ class Summary:
     content: str
     token_count: int
     created_at: datetime
+
+
+@dataclass(slots=True)
+class SummaryPage:
+    """Summaries of a conversation, newest point first.
+
+    more_before:  summaries of earlier points exist: ask with `before=` the last `upto_seq` shown.
+    """
+
+    summaries: list[Summary]
+    more_before: bool

@@ -88,7 +88,14 @@ async def test_an_edit_makes_a_branch_that_can_be_found_and_left(api: httpx2.Asy
     branches = (await api.get(f"{talk}/branches")).json()["branches"]
     shown = [(one["seq"], one["parent_seq"], one["head"], one["current"], one["text"]) for one in branches]
     assert shown == [(2, 1, 2, False, "b"), (3, 1, 3, True, "b, edited")]
-    assert (await api.get(f"{talk}/branches", params={"at_seq": "2"})).json() == {"branches": []}
+    (last,) = (await api.get(f"{talk}/branches", params={"limit": "1"})).json()["branches"]
+    assert last == branches[-1]
+    before = {"before": str(last["seq"])}
+    assert (await api.get(f"{talk}/branches", params=before)).json() == {
+        "branches": branches[:-1],
+        "more_before": False,
+    }
+    assert (await api.get(f"{talk}/branches", params={"at_seq": "2"})).json()["branches"] == []
     back = await api.put(f"{talk}/head", json={"seq": 2.0})
     assert (back.json()["head"], back.headers["etag"]) == (2, '"2"')
     assert "edited" not in (await api.get(f"{talk}/context")).json()["text"]
@@ -115,7 +122,7 @@ async def test_a_summary_stands_in_front_of_what_fits(api: httpx2.AsyncClient, t
     await api.post(f"{talk}/messages", json=user_says(*("word " * 100 for _ in range(30))))
     saved = await api.post(f"{talk}/summaries", json={"upto_seq": 20, "content": "They counted words."})
     assert saved.status_code == 201
-    assert (await api.get(f"{talk}/summaries")).json() == {"summaries": [saved.json()]}
+    assert (await api.get(f"{talk}/summaries")).json() == {"summaries": [saved.json()], "more_before": False}
     window = (await api.get(f"{talk}/context", params={"max_tokens": "1500"})).json()
     assert window["summary_upto"] == 20
     assert "They counted words." in window["text"]

@@ -31,5 +31,5 @@ async def context(history: History, c: str, **arguments: Any) -> list[str]:
 async def branches(history: History, c: str, **arguments: Any) -> list[tuple[int, int, int, bool]]:
     return [
         (each.seq, each.parent_seq, each.head_seq, each.current)
-        for each in await history.branches(c, **arguments)
+        for each in (await history.branches(c, **arguments)).branches
     ]

@@ -113,11 +113,10 @@ async def check(played: Played) -> None:
     for at in (None, *range(model.last + 2)):
         assert [
             (branch.seq, branch.parent_seq, branch.head_seq, branch.current, branch.text)
-            for branch in await history.branches(id, at_seq=at)
+            for branch in (await history.branches(id, at_seq=at)).branches
         ] == model.branches(at)
-    assert {summary.upto_seq: summary.content for summary in await history.list_summaries(id)} == (
-        model.summaries
-    )
+    summaries = (await history.list_summaries(id, limit=100)).summaries
+    assert {summary.upto_seq: summary.content for summary in summaries} == model.summaries
     for tip in range(1, model.last + 1):
         await check_contexts(played, tip)
 

@@ -11,6 +11,7 @@ import pytest
 from recollect.db.target import parse_url
 from recollect.history.history import History
 from recollect.history.store import Recollect
+from recollect.models.conversation import Branch, BranchPage
 from recollect.models.errors import (
     Conflict,
     HeadMoved,
@@ -173,7 +174,7 @@ async def test_other_answers_at_once_all_hang_there(history: History, c: str) ->
     )
     assert sorted({done.first_seq for done in results}) == list(range(5, 29, 2))
     assert sum(done.replayed for done in results) == 12
-    found = await history.branches(c, at_seq=3)
+    found = (await history.branches(c, at_seq=3)).branches
     assert [each.seq for each in found] == [4, *range(5, 29, 2)]
     conversation = await history.get(c)
     assert (conversation.last_seq, conversation.head_seq) == (28, 28)
@@ -190,13 +191,13 @@ async def test_branches_are_listed_while_others_are_made(history: History, c: st
 
     async def look() -> None:
         while not edits.done():
-            for branch in await history.branches(c):
+            for branch in (await history.branches(c)).branches:
                 assert branch.parent_seq < branch.seq <= branch.head_seq
                 assert branch.text
 
     edits = asyncio.create_task(edit())
     await asyncio.gather(edits, look(), look())
-    assert len(await history.branches(c, at_seq=0)) == 16
+    assert len((await history.branches(c, at_seq=0)).branches) == 16
 
 
 async def test_branches_within_branches(history: History, c: str) -> None:
@@ -214,9 +215,35 @@ async def test_branches_within_branches(history: History, c: str) -> None:
     assert await branches(history, c, at_seq=99) == []
 
 
+async def test_branches_are_paged_backwards_by_parent_and_seq(history: History, c: str) -> None:
+    for after in (0, 2, 0, 2, 3):
+        await history.append(c, user("another"), after_seq=after)
+    every = await branches(history, c)
+    assert [(parent, seq) for seq, parent, *_ in every] == [
+        (0, 1), (0, 5), (0, 7), (2, 3), (2, 6), (2, 8), (3, 4), (3, 9)
+    ]  # fmt: skip
+    shown: list[Branch] = []
+    before: int | None = None
+    while True:
+        page = await history.branches(c, before=before, limit=3)
+        shown[:0] = page.branches
+        if not page.more_before:
+            break
+        before = page.branches[0].seq
+    assert shown == (await history.branches(c)).branches
+    page = await history.branches(c, at_seq=2, limit=2)
+    assert ([each.seq for each in page.branches], page.more_before) == ([6, 8], True)
+    page = await history.branches(c, at_seq=2, before=6)
+    assert ([each.seq for each in page.branches], page.more_before) == ([3], False)
+    assert await history.branches(c, before=1) == BranchPage([], more_before=False)
+    for wrong in ({"limit": 0}, {"limit": 501}, {"before": -1}):
+        with pytest.raises(InvalidArgument, match=next(iter(wrong))):
+            await history.branches(c, **wrong)
+
+
 async def test_a_branch_shows_what_it_begins_with(history: History, c: str) -> None:
     await history.append(c, assistant("long " * 100), after_seq=3)
-    first, second = await history.branches(c)
+    first, second = (await history.branches(c)).branches
     assert (first.role, first.text, second.role, second.text) == (
         "assistant",
         "a2",

@@ -57,8 +57,8 @@ async def test_a_fork_is_the_path_numbered_from_1(history: History, c: str) -> N
         but_for_place(original[seq - 1]) for seq in (1, 2, 5, 6)
     ]
     assert [message.key for message in copied] == [None] * 4
-    assert await history.branches(copy.id) == []
-    summaries = [(each.upto_seq, each.content) for each in await history.list_summaries(copy.id)]
+    assert (await history.branches(copy.id)).branches == []
+    summaries = [(each.upto_seq, each.content) for each in (await history.list_summaries(copy.id)).summaries]
     assert summaries == [(3, "Summary of 5."), (1, "Summary of 1.")]
 
 
@@ -75,7 +75,7 @@ async def test_a_fork_at_any_message_is_the_path_to_it(
     assert [message.text for message in await log(history, "copy")] == [
         original[seq - 1].text for seq in seqs
     ]
-    assert [each.upto_seq for each in await history.list_summaries("copy")] == summaries
+    assert [each.upto_seq for each in (await history.list_summaries("copy")).summaries] == summaries
 
 
 async def test_the_copy_shows_the_context_that_the_original_shows(history: History, c: str) -> None:
@@ -96,7 +96,7 @@ async def test_what_happens_to_one_does_not_touch_the_other(history: History, c:
     await history.update(copy, instructions=None, title="Copy")
     assert await log(history, c) == before
     assert (await history.get(c)).instructions == "Be brief."
-    assert "Summary of 1." in {each.content for each in await history.list_summaries(c)}
+    assert "Summary of 1." in {each.content for each in (await history.list_summaries(c)).summaries}
     copied = await log(history, copy)
     assert (await history.purge(c)).messages == 6
     assert await log(history, copy) == copied

@@ -68,7 +68,7 @@ async def test_a_context_never_shows_a_message_of_another_branch(history: Histor
     await history.append(c, [user("root"), assistant("both")])
     for name in ("left", "right"):
         await history.append(c, [user(f"{name} {n} " + "words " * 20) for n in range(30)], after_seq=2)
-    tips = {each.text.split()[0]: each.head_seq for each in await history.branches(c, at_seq=2)}
+    tips = {each.text.split()[0]: each.head_seq for each in (await history.branches(c, at_seq=2)).branches}
     for name, other in (("left", "right"), ("right", "left")):
         for budget in (200, 600, 100_000):
             window = await history.context(c, max_tokens=budget, format=format, upto_seq=tips[name])

@@ -81,7 +81,12 @@ async def test_no_summary_is_shown_where_everything_fits(history: History, c: st
 async def test_the_newest_on_the_path_is_shown_whichever_was_written_last(history: History, c: str) -> None:
     for upto in (20, 40, 10):
         await history.save_summary(c, upto, f"Up to {upto}.")
-    assert [each.upto_seq for each in await history.list_summaries(c)] == [40, 20, 10]
+    assert [each.upto_seq for each in (await history.list_summaries(c)).summaries] == [40, 20, 10]
+    page = await history.list_summaries(c, limit=2)
+    assert ([each.upto_seq for each in page.summaries], page.more_before) == ([40, 20], True)
+    page = await history.list_summaries(c, before=20)
+    assert ([each.upto_seq for each in page.summaries], page.more_before) == ([10], False)
+    assert (await history.list_summaries(c, before=0)).summaries == []
     assert front(await window(history, c)).endswith("Up to 40.")
     assert front(await window(history, c, upto_seq=39, max_tokens=500)).endswith("Up to 20.")
     assert "Up to" not in front(await window(history, c, upto_seq=9, max_tokens=100))
@@ -104,14 +109,14 @@ async def test_another_one_of_the_same_message_replaces_it(history: History, c: 
     again = await history.save_summary(c, 30, "First.")
     assert again == first  # time and all: a retry changes nothing
     second = await history.save_summary(c, 30, "Second, and longer.")
-    assert await history.list_summaries(c) == [second]
+    assert (await history.list_summaries(c)).summaries == [second]
     assert front(await window(history, c)).endswith("Second, and longer.")
 
 
 async def test_of_several_at_once_the_last_one_stays(history: History, c: str) -> None:
     saved = await asyncio.gather(*(history.save_summary(c, 30, f"Take {n}.") for n in range(12)))
     assert [each.content for each in saved] == [f"Take {n}." for n in range(12)]
-    (kept,) = await history.list_summaries(c)
+    (kept,) = (await history.list_summaries(c)).summaries
     assert kept in saved
 
 
@@ -127,7 +132,7 @@ async def test_a_purge_meanwhile_leaves_none_and_fails_nobody(history: History) 
         )
         assert {type(result) for result in results} <= {Summary, Erased, NotFound}
         await history.create(id="talk")
-        assert await history.list_summaries("talk") == []
+        assert (await history.list_summaries("talk")).summaries == []
         await history.purge("talk")
 
 
@@ -175,7 +180,7 @@ async def test_it_takes_a_quarter_of_the_budget_at_most(
             text = first if isinstance(first, str) else first[0]["text"]
             assert text.endswith("…")
             assert estimate(text) <= budget // 4
-    assert (await history.list_summaries(c))[0].content == content
+    assert (await history.list_summaries(c)).summaries[0].content == content
 
 
 async def test_it_is_never_shown_in_place_of_the_newest_message(history: History, c: str) -> None:
@@ -200,7 +205,7 @@ async def test_it_goes_with_its_messages_and_is_counted(history: History, c: str
     await history.append(other, user("hi"))
     await history.save_summary(other, 1, "y")
     assert await history.purge(c) == Erased(conversations=1, messages=60, summaries=3)
-    assert len(await history.list_summaries(other)) == 1
+    assert len((await history.list_summaries(other)).summaries) == 1
     assert await history.erase_user() == Erased(conversations=1, messages=1, summaries=1)
 
 
@@ -209,7 +214,7 @@ async def test_it_is_refused_in_the_trash_and_still_listed_and_shown(history: Hi
     await history.delete(c)
     with pytest.raises(Conflict, match="in the trash"):
         await history.save_summary(c, 30, "Changed.")
-    assert [each.content for each in await history.list_summaries(c)] == ["Kept."]
+    assert [each.content for each in (await history.list_summaries(c)).summaries] == ["Kept."]
     assert front(await window(history, c)).endswith("Kept.")
 
 
@@ -241,4 +246,4 @@ async def test_what_does_not_do_is_refused_by_name(
     given: dict[str, Any] = {"upto_seq": 30, "content": "x"}
     with pytest.raises(error, match=problem):
         await history.save_summary(c, **(given | arguments))
-    assert await history.list_summaries(c) == []
+    assert (await history.list_summaries(c)).summaries == []

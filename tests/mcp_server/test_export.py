@@ -15,6 +15,7 @@ from recollect.history.history import History
 from recollect.history.store import Recollect
 from recollect.history.tokens import estimate
 from recollect.mcp_server.resources import uri_of
+from recollect.models.imported import ConversationReport
 from recollect.models.message import NewMessage
 from tests.exporting.conftest import exported, taken_in
 
@@ -48,6 +49,46 @@ async def test_joined_pages_of_jsonl_can_be_imported(
     bob = store.for_user("bob")
     await taken_in(bob, tmp_path / "a.jsonl")
     assert await exported(bob) == await exported(history)
+
+
+async def test_summaries_are_paged_too_while_the_conversation_goes_on(
+    client: Client, store: Recollect, history: History, tmp_path: Path
+) -> None:
+    id = (await history.create(title="Long")).id
+    await history.append(id, [NewMessage("user", f"{number}") for number in range(100)])
+    for seq in range(4, 101, 4):
+        await history.save_summary(id, seq, f"All up to {seq}. " * 600)
+    whole = await exported(history)
+    pages = [await export(client, conversation_id=id, format="jsonl")]
+    while "more" in (last := json.loads(pages[-1].splitlines()[-1])):
+        if last["more"]["after"] < 0:  # all messages were shown
+            await history.append(id, NewMessage("user", "one more"))
+        pages.append(await export(client, conversation_id=id, format="jsonl", after=last["more"]["after"]))
+    assert len(pages) > 3
+    assert all(estimate(page) < 10_000 for page in pages)
+    *before, end = whole.splitlines()
+    joined = "\n".join(pages).splitlines()
+    assert [line for line in joined[:-1] if not line.startswith('{"more"')] == before
+    assert json.loads(joined[-1]) == {"end": {"conversations": 1}}
+    assert json.loads(end) == {"end": {"conversations": 1, "messages": 100, "summaries": 25}}
+    (tmp_path / "a.jsonl").write_text("\n".join(pages))
+    bob = store.for_user("bob")
+    (report,) = await taken_in(bob, tmp_path / "a.jsonl")
+    assert isinstance(report, ConversationReport)
+    assert await exported(bob) == whole
+
+
+async def test_a_summary_that_no_page_holds_is_named(client: Client, history: History) -> None:
+    id = (await history.create()).id
+    await history.append(id, [NewMessage("user", "a"), NewMessage("user", "b")])
+    await history.save_summary(id, 1, "x y " * 20_000)
+    assert (await export(client, conversation_id=id)).endswith("More: after=2.")
+    text = await export(client, conversation_id=id, after=2)
+    named = r"## Summary up to #1\n\n\*\(\d+ characters; `recollect export` has them\)\*"
+    assert re.search(named, text)
+    assert estimate(text) < 10_000
+    line, _ = (await export(client, conversation_id=id, format="jsonl", after=2)).splitlines()
+    assert json.loads(line)["more"]["summary_upto"] == 1
 
 
 async def test_pages_of_markdown_say_the_next_call_and_fence_what_is_stored(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
+from recollect.history.tokens import estimate
 from tests.mcp_server.conftest import Call
 
 
@@ -96,6 +98,28 @@ async def test_an_edit_shows_in_the_list_as_a_branch(call: Call, conversation: s
     assert [line.rpartition(" ")[2] for line in log.splitlines() if " after #" in line] == ["#2]"]
     exact = json.loads(await call("list_messages", conversation_id=conversation, format="json"))
     assert [message.get("parent_seq") for message in exact["messages"]] == [None, None, None, 2]
+
+
+async def test_a_long_list_of_branches_comes_in_pages(call: Call, conversation: str) -> None:
+    messages = [{"role": "user", "content": "question"}, {"role": "assistant", "content": "word " * 40}]
+    await call("append_messages", conversation_id=conversation, messages=messages)
+    for _ in range(199):
+        await call("append_messages", conversation_id=conversation, messages=messages[1:], after_seq=1)
+    seen: list[int] = []
+    ask: dict[str, int] = {"limit": 200}
+    while True:
+        text = await call("list_messages", conversation_id=conversation, branches=True, **ask)
+        assert estimate(text) < 10_000
+        seqs = [int(line[1:].split()[0]) for line in text.splitlines() if line.startswith("#")]
+        seen[:0] = seqs
+        more = re.search(r"list_messages\(branches=true, before=(\d+)\) has those before", text)
+        if more is None:
+            break
+        assert int(more[1]) == seqs[0]
+        ask["before"] = seqs[0]
+    assert seen == list(range(2, 202))
+    few = await call("list_messages", conversation_id=conversation, branches=True, limit=3)
+    assert [line.split()[0] for line in few.splitlines()[1:4]] == ["#199", "#200", "#201"]
 
 
 async def test_no_stored_text_poses_as_a_line_of_the_list_of_branches(call: Call, conversation: str) -> None:

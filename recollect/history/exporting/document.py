@@ -96,9 +96,13 @@ class JsonLines:
     def close(self) -> str:
         return ""
 
-    def count_all(self, messages: int) -> None:
-        """This is the last of several pages: the messages of the others count as well."""
-        self._counts["messages"] = messages
+    def is_last_page(self, messages: int | None) -> None:
+        """Of several, which hold so many messages together. Where that is not known any more, since the
+        messages ended on an earlier page, the last line says how many conversations there are, no more."""
+        if messages is None:
+            self._counts = {"conversations": self._counts["conversations"]}
+        else:
+            self._counts["messages"] = messages
 
     def end(self) -> str:
         return _line({"end": self._counts})

@@ -27,29 +27,33 @@ async def export_conversation(
     page = await history.export_page(conversation_id, format=format, after=after, max_chars=render.MAX_CHARS)
     shown: list[str] = []
     last, tokens, chars = after, estimate(page.begin), len(page.begin)
-    for seq, text in page.messages:
+    for place, text in page.items:
         cost, length = estimate(text), len(text)
         if cost > render.MAX_TOKENS or length > render.MAX_CHARS:
-            text = _too_large(seq, length, format)
+            text = _too_large(place, length, format)
             cost, length = estimate(text), len(text)
         tokens, chars = tokens + cost, chars + length
         if shown and (tokens > render.MAX_TOKENS or chars > render.MAX_CHARS):
             break
         shown.append(text)
-        last = seq
-    more = page.more or len(shown) < len(page.messages)
+        last = place
+    more = page.more or len(shown) < len(page.items)
     text = page.begin + "".join(shown) + ("" if more else page.end)
     if format == "markdown":
         return render.exported(conversation_id, text, last if more else None)
     return text + compact_json({"more": {"after": last}}) if more else text
 
 
-def _too_large(seq: int, chars: int, format: str) -> str:
-    """What stands for a message that no page holds."""
-    rest = f"{chars} characters; read_message(seq={seq}, format=json) has them"
+def _too_large(place: int, chars: int, format: str) -> str:
+    """What stands for a message or a summary that no page holds."""
+    if place > 0:
+        what, whole = {"seq": place}, f"read_message(seq={place}, format=json)"
+    else:
+        what, whole = {"summary_upto": -place}, "`recollect export`"
+    rest = f"{chars} characters; {whole} has them"
     if format == "markdown":
-        return f"## #{seq}\n\n*({rest})*\n\n"
-    return compact_json({"more": {"seq": seq, "left_out": rest}}) + "\n"
+        return f"## {f'#{place}' if place > 0 else f'Summary up to #{-place}'}\n\n*({rest})*\n\n"
+    return compact_json({"more": {**what, "left_out": rest}}) + "\n"
 
 
 DEFINITION = Definition(export_conversation, READS)

@@ -42,7 +42,8 @@ async def list_messages(
     load_context instead. One answer holds at most about 9,000 tokens and says which call shows
     the rest."""
     if branches:
-        return render.branches(conversation_id, await history.branches(conversation_id, at_seq=after))
+        alternatives = await history.branches(conversation_id, at_seq=after, before=before, limit=limit)
+        return render.branches(conversation_id, alternatives)
     cut_at = CONCISE_CHARS if detail == "concise" else FULL_CHARS
     fetched = CONCISE_FETCH if detail == "concise" else FULL_CHARS
     if format == "json":
