@@ -83,7 +83,7 @@ def main() -> None:
     for name in [name for name in os.environ if name.startswith("RECOLLECT_") or name == "DATABASE_URL"]:
         del os.environ[name]
     os.environ["RECOLLECT_CONFIG"] = os.devnull
-    with _server() as quiet, _server() as busy:
+    with server() as quiet, server() as busy:
         measured, surroundings = asyncio.run(_measure(quiet, busy, arguments))
     print(section(measured, surroundings))
     if arguments.write:
@@ -91,15 +91,15 @@ def main() -> None:
 
 
 @contextmanager
-def _server() -> Generator[str]:
+def server() -> Generator[str]:
     """A PostgreSQL of its own, with buffers of its own."""
     with tempfile.TemporaryDirectory(prefix="rs", ignore_cleanup_errors=True) as folder:
         home = Path(folder) / "home"
-        server = EmbeddedPostgres(home)
+        postgres = EmbeddedPostgres(home)
         try:
-            yield server.ensure()
+            yield postgres.ensure()
         finally:
-            server.release()
+            postgres.release()
             stop(home)
 
 
@@ -117,56 +117,56 @@ async def _measure(
 ) -> tuple[list[Measured], Surroundings]:
     """Alone on one server, and beside the others, who are stored once and copied, on the other."""
     began = time.monotonic()
-    async with _connected(quiet) as connection:
+    async with connected(quiet) as connection:
         surroundings = await Surroundings.look(connection)
     measured: list[Measured] = []
-    async with _database(busy, None) as everybody:
+    async with database(busy, None) as everybody:
         await _store_others(everybody, arguments.others)
         for size in arguments.sizes:
-            async with _database(quiet, None) as alone, _database(busy, everybody) as beside:
+            async with database(quiet, None) as alone, database(busy, everybody) as beside:
                 measured += await _both(alone, beside, size, arguments.others, arguments.searches)
     surroundings.seconds = time.monotonic() - began
     return measured, surroundings
 
 
 @asynccontextmanager
-async def _database(url: str, template: str | None) -> AsyncGenerator[str]:
+async def database(url: str, template: str | None) -> AsyncGenerator[str]:
     """A migrated database, or a copy of one, dropped in the end."""
     its = f"search_{time.monotonic_ns()}"
     copied = "" if template is None else f" TEMPLATE {urlsplit(template).path[1:]}"
-    await _run(url, f"CREATE DATABASE {its}{copied}")
+    await run(url, f"CREATE DATABASE {its}{copied}")
     try:
         target = urlunsplit(urlsplit(url)._replace(path=f"/{its}"))
         if template is None:
             await asyncio.to_thread(migrate, parse_url(target))
         yield target
     finally:
-        await _run(url, f"DROP DATABASE {its} WITH (FORCE)")
+        await run(url, f"DROP DATABASE {its} WITH (FORCE)")
 
 
 async def _store_others(url: str, count: int) -> None:
     texts = Texts(2)
-    async with _opened(url) as store:
+    async with opened(url) as store:
         for begin in range(0, count, 1_000):
-            await _store(store.for_user(f"user-{begin}"), texts, min(1_000, count - begin))
+            await store_messages(store.for_user(f"user-{begin}"), texts, min(1_000, count - begin))
 
 
 async def _both(alone: str, beside: str, size: int, others: int, searches: int) -> list[Measured]:
     """Store one user's messages in both databases, and search them in turns, each on one connection:
     a machine that is slower for a while is so for both."""
-    async with _opened(alone) as one, _opened(beside) as other:
+    async with opened(alone) as one, opened(beside) as other:
         by_itself = Measured(size, 0, None, [], [])
         pair = {by_itself: one, Measured(size, others, by_itself, [], []): other}
         processes: dict[Measured, int] = {}
         queries: list[str] = []
         for measured, store in pair.items():
-            queries = await _store(store.for_user("asks"), Texts(size), size, searches + WARM_UP)
+            queries = await store_messages(store.for_user("asks"), Texts(size), size, searches + WARM_UP)
             processes[measured] = (await store.database.call("SELECT pg_backend_pid()", repeatable=True))[0][
                 0
             ]
         for url in (alone, beside):
-            await _run(url, "VACUUM ANALYZE recollect.message")
-            await _run(url, "CHECKPOINT")
+            await run(url, "VACUUM ANALYZE recollect.message")
+            await run(url, "CHECKPOINT")
         for count, query in enumerate(queries):
             for measured, store in pair.items():
                 worked, began = processor_time(processes[measured]), time.perf_counter()
@@ -179,7 +179,7 @@ async def _both(alone: str, beside: str, size: int, others: int, searches: int) 
         return list(pair)
 
 
-async def _store(history: History, texts: Texts, count: int, queries: int = 0) -> list[str]:
+async def store_messages(history: History, texts: Texts, count: int, queries: int = 0) -> list[str]:
     """Store messages in conversations; gives queries of words of some of them."""
     asked = set(random.Random(count).sample(range(count), min(count, queries)))
     made: list[str] = []
@@ -198,13 +198,13 @@ async def _store(history: History, texts: Texts, count: int, queries: int = 0) -
 
 
 @asynccontextmanager
-async def _opened(url: str) -> AsyncGenerator[Recollect]:
+async def opened(url: str) -> AsyncGenerator[Recollect]:
     async with Recollect.open(Settings.model_validate({"database_url": url, "pool_size": 1})) as store:
         yield store
 
 
 @asynccontextmanager
-async def _connected(url: str) -> AsyncGenerator[asyncpg.Connection[asyncpg.Record]]:
+async def connected(url: str) -> AsyncGenerator[asyncpg.Connection[asyncpg.Record]]:
     connection = await asyncpg.connect(**parse_url(url).connect_args)
     try:
         yield connection
@@ -212,8 +212,8 @@ async def _connected(url: str) -> AsyncGenerator[asyncpg.Connection[asyncpg.Reco
         await connection.close()
 
 
-async def _run(url: str, statement: str) -> None:
-    async with _connected(url) as connection:
+async def run(url: str, statement: str) -> None:
+    async with connected(url) as connection:
         await connection.execute(statement)
 
 

@@ -7,7 +7,7 @@ from typing import cast
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from recollect.models.errors import RecollectError
+from recollect.models.errors import InvalidSetting, RecollectError
 from recollect.settings import ConfigFileError
 
 
@@ -22,6 +22,8 @@ def explain(error: Exception) -> tuple[str, int] | None:
         raised = cast("ExceptionGroup[Exception]", error).exceptions
         explained = [explain(inner) for inner in raised]
         return explained[0] if explained and None not in explained else None
+    if isinstance(error, InvalidSetting):
+        return f"RECOLLECT_{error.argument.upper()}: {' '.join(error.problem.split())}", 2
     if isinstance(error, RecollectError):
         return " ".join(str(error).split()), 1
     if isinstance(error, ValidationError) and error.title == "Settings":

@@ -13,7 +13,7 @@ from recollect.db.embedded import EmbeddedPostgres
 from recollect.db.inspect import check_ready
 from recollect.db.replica import CONNECT_SECONDS, WAIT_SECONDS, Replica
 from recollect.db.target import Target, parse_url
-from recollect.models.errors import InvalidArgument, NotReady
+from recollect.models.errors import InvalidSetting, NotReady
 from recollect.settings import Settings
 
 
@@ -21,11 +21,11 @@ from recollect.settings import Settings
 async def connect(settings: Settings) -> AsyncGenerator[Database]:
     """A database whose schema is the one that this code needs.
 
-    Raises: NotReady (migrations, roles, configuration), Unavailable, InvalidArgument.
+    Raises: NotReady (migrations, roles, configuration), Unavailable, InvalidSetting.
     """
     if settings.database_url is None:
         if settings.replica_url is not None:
-            raise InvalidArgument("replica_url", "needs database_url beside it: that of the primary")
+            raise InvalidSetting("replica_url", "needs database_url beside it: that of the primary")
         async with _embedded(settings) as db:
             yield db
         return
@@ -64,13 +64,13 @@ async def _embedded(settings: Settings) -> AsyncGenerator[Database]:
 
 
 def replica_target(settings: Settings) -> Target | None:
-    """Where RECOLLECT_REPLICA_URL points to. Raises: InvalidArgument."""
+    """Where RECOLLECT_REPLICA_URL points to. Raises: InvalidSetting."""
     if settings.replica_url is None:
         return None
     try:
         return parse_url(settings.replica_url.get_secret_value(), settings.pooler)
-    except InvalidArgument as error:
-        raise InvalidArgument("replica_url", error.problem) from error
+    except InvalidSetting as error:
+        raise InvalidSetting("replica_url", error.problem) from error
 
 
 async def _replica(settings: Settings) -> Replica[Database] | None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote, urlencode
 
-from recollect.models.errors import InvalidArgument
+from recollect.models.errors import InvalidSetting
 
 Pooler = Literal["auto", "none", "transaction"]
 
@@ -97,15 +97,15 @@ def parse_url(url: str, pooler: Pooler = "auto") -> Target:
     pooler:  the caller's word on a transaction-mode pooler in between; `auto` looks for hints
              in the URL and leaves the rest to the first connection.
 
-    Raises: InvalidArgument; its text names the parameter, never a value.
+    Raises: InvalidSetting; its text names the parameter, never a value.
     """
     scheme, separator, rest = url.strip().partition("://")
     if not separator or not _SCHEME.fullmatch(scheme):
-        raise InvalidArgument(ARGUMENT, "must start with postgresql:// or postgres://")
+        raise InvalidSetting(ARGUMENT, "must start with postgresql:// or postgres://")
     head, _, query = rest.partition("?")
     authority, _, path = head.partition("/")
     if "@" in path or ("@" in query and "@" not in authority):
-        raise InvalidArgument(ARGUMENT, "percent-encode the password: / is %2F, ? is %3F, # is %23, @ is %40")
+        raise InvalidSetting(ARGUMENT, "percent-encode the password: / is %2F, ? is %3F, # is %23, @ is %40")
     login, _, places = authority.rpartition("@")
     user, _, password = login.partition(":")
     parameters = _parse_query(query)
@@ -126,7 +126,7 @@ def parse_url(url: str, pooler: Pooler = "auto") -> Target:
 
     for name in parameters:
         if name not in IGNORED:
-            raise InvalidArgument(ARGUMENT, f"has the parameter {name}, which is not supported; remove it")
+            raise InvalidSetting(ARGUMENT, f"has the parameter {name}, which is not supported; remove it")
     return Target(args, hint if pooler == "auto" else pooler)
 
 
@@ -139,9 +139,9 @@ def _decode(value: str) -> str:
     try:
         decoded = unquote(value, errors="strict")
     except UnicodeDecodeError:
-        raise InvalidArgument(ARGUMENT, "percent-encoded characters must be UTF-8") from None
+        raise InvalidSetting(ARGUMENT, "percent-encoded characters must be UTF-8") from None
     if "\0" in decoded:
-        raise InvalidArgument(ARGUMENT, "contains %00")
+        raise InvalidSetting(ARGUMENT, "contains %00")
     return decoded
 
 
@@ -150,7 +150,7 @@ def _parse_query(query: str) -> dict[str, str]:
     for item in filter(None, query.split("&")):
         name, _, value = item.partition("=")
         if not _PARAMETER_NAME.fullmatch(name):
-            raise InvalidArgument(ARGUMENT, "the part after ? must be name=value pairs joined by &")
+            raise InvalidSetting(ARGUMENT, "the part after ? must be name=value pairs joined by &")
         parameters[name] = _decode(value)
     return parameters
 
@@ -171,17 +171,17 @@ def _parse_places(places: str, parameters: dict[str, str]) -> tuple[list[str], l
     if "port" in parameters:
         ports = [_port(port) for port in parameters.pop("port").split(",")]
     if not all(hosts):
-        raise InvalidArgument(ARGUMENT, "has an empty host")
+        raise InvalidSetting(ARGUMENT, "has an empty host")
     if hosts and len(ports) <= 1:
         ports = (ports or [5432]) * len(hosts)
     if hosts and len(ports) != len(hosts):
-        raise InvalidArgument(ARGUMENT, "must give one port, or one for each host")
+        raise InvalidSetting(ARGUMENT, "must give one port, or one for each host")
     return hosts, ports
 
 
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
-        raise InvalidArgument(ARGUMENT, "a port must be a number from 1 to 65535; percent-encode : as %3A")
+        raise InvalidSetting(ARGUMENT, "a port must be a number from 1 to 65535; percent-encode : as %3A")
     return int(text)
 
 
@@ -209,25 +209,25 @@ def _add_tls(args: dict[str, Any], parameters: dict[str, str]) -> None:
     given = parameters.pop("ssl", "") or parameters.pop("requiressl", "")
     mode = parameters.pop("sslmode", "") or given
     if mode and mode not in SSL_MODES:
-        raise InvalidArgument(
+        raise InvalidSetting(
             ARGUMENT, "sslmode must be disable, allow, prefer, require, verify-ca or verify-full"
         )
     mode = SSL_MODES.get(mode, "")
     negotiation = parameters.pop("sslnegotiation", "postgres")
     if negotiation not in ("postgres", "direct"):
-        raise InvalidArgument(ARGUMENT, "sslnegotiation must be postgres or direct")
+        raise InvalidSetting(ARGUMENT, "sslnegotiation must be postgres or direct")
     if negotiation == "direct":
         args["direct_tls"] = True
     files = {name: parameters.pop(name) for name in _TLS_FILES if parameters.get(name)}
 
     for name in ("sslrootcert", "sslcert", "sslkey", "sslcrl"):
         if name in files and files[name] != "system" and not os.access(files[name], os.R_OK):
-            raise InvalidArgument(ARGUMENT, f"{name} names a file that cannot be read")
+            raise InvalidSetting(ARGUMENT, f"{name} names a file that cannot be read")
     root = files.get("sslrootcert")
     if root == "system" and not mode:
         mode = "verify-full"
     if root == "system" and mode != "verify-full":
-        raise InvalidArgument(ARGUMENT, "sslrootcert=system needs sslmode=verify-full")
+        raise InvalidSetting(ARGUMENT, "sslrootcert=system needs sslmode=verify-full")
     if mode == "verify-full" and (root == "system" or not (root or _home_root_certificate())):
         args["ssl"] = _system_trust(files)
         return
@@ -251,14 +251,14 @@ def _system_trust(files: dict[str, str]) -> ssl.SSLContext:
     context.set_alpn_protocols(["postgresql"])
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if files.keys() - {"sslrootcert", "sslcert", "sslkey", "sslpassword"}:
-        raise InvalidArgument(ARGUMENT, "sslcrl and ssl_*_protocol_version need sslrootcert to name a file")
+        raise InvalidSetting(ARGUMENT, "sslcrl and ssl_*_protocol_version need sslrootcert to name a file")
     if "sslcert" in files:
         try:
             context.load_cert_chain(
                 files["sslcert"], files.get("sslkey"), lambda: files.get("sslpassword", "")
             )
         except OSError:  # ssl.SSLError is one
-            raise InvalidArgument(ARGUMENT, "sslcert or sslkey cannot be read") from None
+            raise InvalidSetting(ARGUMENT, "sslcert or sslkey cannot be read") from None
     return context
 
 
@@ -271,7 +271,7 @@ def _add_session(args: dict[str, Any], parameters: dict[str, str]) -> None:
     args["server_settings"] = settings
     attributes = parameters.pop("target_session_attrs", "")
     if attributes and attributes not in _SESSION_ATTRIBUTES:
-        raise InvalidArgument(
+        raise InvalidSetting(
             ARGUMENT, f"target_session_attrs must be one of {', '.join(_SESSION_ATTRIBUTES)}"
         )
     _set(args, "target_session_attrs", attributes)
@@ -280,6 +280,6 @@ def _add_session(args: dict[str, Any], parameters: dict[str, str]) -> None:
     timeout = parameters.pop("connect_timeout", "")
     if timeout:
         if not (timeout.isascii() and timeout.isdigit()):
-            raise InvalidArgument(ARGUMENT, "connect_timeout must be a whole number of seconds")
+            raise InvalidSetting(ARGUMENT, "connect_timeout must be a whole number of seconds")
         if int(timeout):  # 0 is no limit
             args["timeout"] = float(timeout)

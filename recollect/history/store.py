@@ -51,7 +51,7 @@ class Recollect:
         settings:  default: from the environment and the configuration file.
         wrote:     told the user and the estimated tokens of what each append, summary and copy stored.
 
-        Raises: NotReady, Unavailable, InvalidArgument (a malformed URL).
+        Raises: NotReady, Unavailable, InvalidSetting (a malformed URL).
         """
         chosen = settings or Settings()
         async with connect(chosen) as db:

@@ -39,6 +39,10 @@ class InvalidArgument(RecollectError):
         self.problem = problem
 
 
+class InvalidSetting(InvalidArgument):
+    """A setting that only who uses it can judge, such as a URL, is not acceptable. Nothing was opened."""
+
+
 class Unauthenticated(RecollectError):
     """There is no token, or it is not accepted. The text says what is wrong with it, never what it is."""
 

@@ -24,7 +24,7 @@ from starlette.types import ASGIApp
 from recollect.mcp_server.address import Address, is_loopback
 from recollect.mcp_server.assembly import Assembly, assembled, takes_tokens
 from recollect.mcp_server.ending import Ending
-from recollect.models.errors import InvalidArgument, NotReady
+from recollect.models.errors import InvalidSetting, NotReady
 from recollect.serving.trimmed import TrimmedHeaders
 from recollect.settings import Settings
 
@@ -130,11 +130,11 @@ def bound(settings: Settings, host: str, port: int) -> Generator[tuple[socket.so
 
     port:  0 lets the system choose.
 
-    Raises: InvalidArgument for an address that others can reach where there are no tokens, or
+    Raises: InvalidSetting for an address that others can reach where there are no tokens, or
     that has no name; NotReady for a port that is taken.
     """
     if not takes_tokens(settings) and not is_loopback(host):
-        raise InvalidArgument(
+        raise InvalidSetting(
             "host",
             "must be of this machine alone (127.0.0.1, ::1 or localhost) while there are no tokens, since "
             "everybody who could connect would see and change every conversation; RECOLLECT_ISSUERS or "

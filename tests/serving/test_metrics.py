@@ -33,6 +33,13 @@ def value(found: dict[Any, float], name: str, **labels: str) -> float:
     return found.get((name, frozenset(labels.items())), 0)
 
 
+def connections(server: HttpProcess) -> tuple[bool, float]:
+    """Whether there are free ones, and how many are busy: now and then one tells others of changes."""
+    found = read(server)
+    free, busy = (value(found, "recollect_pool_connections", state=state) for state in ("free", "busy"))
+    return free >= 1, busy
+
+
 async def test_requests_tools_appends_and_conflicts_are_counted(serve: Start) -> None:
     server = serve(RECOLLECT_USER_ID="alice-secret")
     rest(server, "POST", "/alice-secret/conversations", {"id": "talk-secret", "title": "title-secret"})
@@ -59,9 +66,7 @@ async def test_requests_tools_appends_and_conflicts_are_counted(serve: Start) ->
     for tool, outcome in (("load_context", "ok"), ("load_context", "error"), ("unknown", "error")):
         assert value(found, "recollect_tool_seconds_count", tool=tool, outcome=outcome) == 1, tool
     assert value(found, "recollect_pool_size") == 10
-    assert value(found, "recollect_pool_connections", state="free") >= 1
-    # Now and then one of them looks for what other processes wrote.
-    eventually(lambda: value(read(server), "recollect_pool_connections", state="busy") == 0)
+    eventually(lambda: connections(server) == (True, 0))
     assert b"secret" not in server.ask("GET", "/metrics").body
 
 
