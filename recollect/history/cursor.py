@@ -58,7 +58,7 @@ def decode_ranked(filters: tuple[Any, ...], cursor: str) -> tuple[float, str, in
 
 
 def _write(version: int, filters: tuple[Any, ...], *place: float | str) -> str:
-    text = json.dumps([version, _digest(filters), *place], separators=(",", ":"))
+    text = json.dumps([version, _digest(filters), *place], ensure_ascii=False, separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 

@@ -42,7 +42,10 @@ CALL_TOKENS = 6
 """What the text format puts around the id of a call, of which each token is at least 1.5 characters."""
 
 FENCE_TOKENS = 60
-"""What the text format's fence around the messages, and the line about those not shown, cost."""
+"""What the text format's fence around the messages, and the line about those not shown, cost with an id of
+at most `ID_TOKENS`, such as a UUID."""
+
+ID_TOKENS = 25
 
 INSTRUCTIONS_TOKENS = 30
 """What the text format's words around the instructions cost."""
@@ -122,7 +125,8 @@ def build_window(conversation_id: str, found: Window, planned: Plan) -> Shown:
     whole = len(path) == found.length
     units = split_units(path if whole else _from_first_start(path), repairs)
     costs = [_cost(unit, planned) for unit in units]
-    instructions, room = _instructions(found.instructions, planned)
+    room = max(0, planned.budget - _fence(conversation_id, planned))
+    instructions, room = _instructions(found.instructions, room, planned)
     summary: StoredSummary | None = None
     path_tokens = dict(zip((message.seq for message in found.messages), found.path_tokens, strict=True))
     if not whole or sum(costs) > room:
@@ -229,12 +233,18 @@ def _around(message: Message, planned: Plan) -> int:
 
 
 _estimate_again = lru_cache(maxsize=256)(estimate)
-"""For instructions, which are the same at every turn."""
+"""For instructions and ids, which are the same at every turn."""
 
 
-def _instructions(instructions: str | None, planned: Plan) -> tuple[str | None, int]:
-    """The instructions, at most half of the budget, and the room that is left."""
-    room = max(0, planned.budget - (FENCE_TOKENS if planned.format == "text" else 0))
+def _fence(conversation_id: str, planned: Plan) -> int:
+    """What stands around all messages costs: nothing where it is not text."""
+    if planned.format != "text":
+        return 0
+    return FENCE_TOKENS + max(0, _estimate_again(text.in_line(conversation_id)) - ID_TOKENS)
+
+
+def _instructions(instructions: str | None, room: int, planned: Plan) -> tuple[str | None, int]:
+    """The instructions, at most half of the room, and the room that is left."""
     if instructions is None:
         return None, room
     around = INSTRUCTIONS_TOKENS if planned.format == "text" else MESSAGE_OVERHEAD

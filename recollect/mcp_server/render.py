@@ -208,6 +208,16 @@ def _branch(branch: Branch) -> str:
     return f"#{branch.seq} after #{branch.parent_seq}, to #{branch.head_seq}{here}: {branch.role} {begins}"
 
 
+def how_many_fit(page: ConversationPage) -> int:
+    """How many of a page's conversations one answer holds; at least one."""
+    tokens = 0
+    for count, conversation in enumerate(page.conversations):
+        tokens += estimate(_conversation(conversation))
+        if count and tokens > MAX_TOKENS:
+            return count
+    return len(page.conversations)
+
+
 def conversations(page: ConversationPage) -> str:
     """One line a conversation; titles and metadata are JSON, so no title can pose as a line."""
     if not page.conversations:

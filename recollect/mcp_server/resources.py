@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Annotated
 from urllib.parse import quote, unquote
 
@@ -28,6 +29,7 @@ from recollect.mcp_server.boundary import explain, explain_resource
 from recollect.mcp_server.prompts import RESUME
 from recollect.mcp_server.server import RecollectServer
 from recollect.mcp_server.strict_tool import Reach
+from recollect.mcp_server.tools.list_conversations import what_fits
 from recollect.models.conversation import Conversation
 from recollect.models.errors import NotReady, RecollectError, Unavailable
 
@@ -60,7 +62,8 @@ def add_resources(server: RecollectServer, reach: Reach) -> None:
     async def conversations() -> str:
         try:
             # Fresh: whoever subscribed was just told of a change, and is not told again.
-            return render.conversations(await (await reach()).list(limit=PAGE, fresh=True))
+            listed = partial((await reach()).list, fresh=True)
+            return render.conversations(await what_fits(listed, PAGE))
         except RecollectError as error:
             raise explain_resource(error) from error
 

@@ -61,6 +61,19 @@ async def test_the_budget_holds_window_and_recall(talk: History, max_tokens: int
     assert estimate(window.text) <= max_tokens
 
 
+@pytest.mark.parametrize("max_tokens", [700, 2_000, 8_000])
+async def test_long_ids_and_titles_are_counted(history: History, max_tokens: int) -> None:
+    ids = [f"{number:02}" + chr(0x1F600 + number) * 198 for number in range(30)]
+    for id in ids:
+        await history.create(id=id, title="灯塔" * 100)
+        await history.append(id, NewMessage("user", f"The lighthouse. {id}", author=id))
+    window = await history.context(ids[0], query=QUERY, max_tokens=max_tokens)
+    assert max(estimate(window.text), window.tokens) <= max_tokens
+    if max_tokens == 8_000:
+        assert estimate(window.text) <= window.tokens
+        assert len(window.recalled) > 3
+
+
 async def test_what_the_window_shows_is_not_recalled(talk: History) -> None:
     window = await talk.context("talk", query=QUERY, max_tokens=100_000)
     assert window.first_seq == 1

@@ -50,8 +50,8 @@ def summarised(found: Window, summary: str | None) -> Window:
     return found
 
 
-def windowed(found: Window, budget: int, format: Format) -> ContextWindow:
-    return build_window("c", found, plan(budget, format)).window
+def windowed(found: Window, budget: int, format: Format, id: str = "c") -> ContextWindow:
+    return build_window(id, found, plan(budget, format)).window
 
 
 Said = tuple[Role, str | list[Part]]
@@ -158,13 +158,20 @@ def test_one_conversation_is_valid_in_each_size_of_window(
 
 
 @settings(max_examples=500)
-@given(steps, st.integers(1, 4_000), st.sampled_from(FORMATS), st.none() | words, st.none() | words)
+@given(
+    steps,
+    st.integers(1, 4_000),
+    st.sampled_from(FORMATS),
+    st.none() | words,
+    st.none() | words,
+    st.sampled_from(["c", "8f14e45f-ceea-467f-a0e6-a3c1b2d4e5f6", "x" * 200, "\U0001f600" * 200]),
+)
 def test_no_window_is_larger_than_its_budget(
-    said: list[Said], budget: int, format: Format, instructions: str | None, summary: str | None
+    said: list[Said], budget: int, format: Format, instructions: str | None, summary: str | None, id: str
 ) -> None:
     found = summarised(path(*said), summary)
     found.instructions = instructions
-    window = windowed(found, budget, format)
+    window = windowed(found, budget, format, id)
     assert window.tokens <= budget
     if window.last_seq and format == "text":
         assert estimate(window.text) <= budget

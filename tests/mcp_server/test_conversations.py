@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 
 from mcp import Client
+from mcp.types import TextResourceContents
 
 from recollect.history.store import Recollect
+from recollect.history.tokens import estimate
 from tests.mcp_server.conftest import Call, connected, text_of
 
 
@@ -52,6 +55,25 @@ async def test_the_list_is_paged_with_a_cursor_it_gives(call: Call) -> None:
             break
         cursor = lines[-1].split('"')[1]
     assert seen == ["n4", "n3", "n2", "n1", "n0"]
+
+
+async def test_a_page_is_as_long_as_one_answer_may_be(call: Call, client: Client) -> None:
+    ids = [f"{number:02}" + chr(0x1F600 + number) * 190 for number in range(50)]
+    for id in ids:
+        await call("create_conversation", conversation_id=id, title="灯" * 200, metadata={"k": "塔" * 300})
+    seen: list[str] = []
+    cursor: str | None = None
+    while len(seen) < len(ids):
+        text = await call("list_conversations", limit=50, cursor=cursor)
+        assert estimate(text) < 10_000
+        seen += re.findall(r'^"(\d\d)', text, re.MULTILINE)
+        more = re.search('^More: cursor="([^"]+)"', text, re.MULTILINE)
+        cursor = more[1] if more else None
+    assert cursor is None
+    assert seen == [id[:2] for id in reversed(ids)]
+    (content,) = (await client.read_resource("recollect://conversations")).contents
+    assert isinstance(content, TextResourceContents)
+    assert estimate(content.text) < 10_000
 
 
 async def test_a_title_cannot_pose_as_another_line_of_the_list(call: Call) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated
 
 from pydantic import Field
@@ -11,6 +13,7 @@ from recollect.mcp_server.backend import History
 from recollect.mcp_server.given import json_object
 from recollect.mcp_server.strict_tool import READS, Definition
 from recollect.mcp_server.tools.parameters import JsonMetadata
+from recollect.models.conversation import ConversationPage
 
 
 async def list_conversations(
@@ -25,17 +28,24 @@ async def list_conversations(
 ) -> str:
     """Find a conversation: id, title, message count, head and last activity, latest first.
     Archived and trashed ones are left out unless asked for."""
-    return render.conversations(
-        await history.list(
-            limit=limit,
-            cursor=cursor,
-            pinned=pinned,
-            archived=None if trash else archived,
-            trash=trash,
-            title=title or None,
-            metadata=None if metadata is None else json_object("metadata", metadata),
-        )
+    listed = partial(
+        history.list,
+        cursor=cursor,
+        pinned=pinned,
+        archived=None if trash else archived,
+        trash=trash,
+        title=title or None,
+        metadata=None if metadata is None else json_object("metadata", metadata),
     )
+    return render.conversations(await what_fits(listed, limit))
+
+
+async def what_fits(listed: Callable[..., Awaitable[ConversationPage]], limit: int) -> ConversationPage:
+    """At most so many conversations, and no more than one answer holds."""
+    page = await listed(limit=limit)
+    fitting = render.how_many_fit(page)
+    # The same list again, so that its cursor leads on from what is shown.
+    return page if fitting == len(page.conversations) else await listed(limit=fitting)
 
 
 DEFINITION = Definition(list_conversations, READS)
