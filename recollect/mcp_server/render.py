@@ -21,6 +21,9 @@ MAX_TOKENS = 9_000
 MAX_CHARS = 45_000
 """Most that one page shows. Clients warn above 10,000 tokens and hide more than 50,000 characters."""
 
+MAX_REPAIRS = 10
+"""Of a window: a broken agent may have left hundreds of results without calls."""
+
 MAX_TITLE_CHARS = 120
 MAX_METADATA_CHARS = 200
 _SHORT = 1_000
@@ -154,7 +157,9 @@ def _range(first: int, last: int) -> str:
 
 def _about(window: ContextWindow) -> list[str]:
     lines = [f"Head: {window.head}. About {window.tokens} tokens. Receipt: {window.receipt}"]
-    lines.extend(f"Repaired {repair}." for repair in window.repairs)
+    lines.extend(f"Repaired {repair}." for repair in window.repairs[:MAX_REPAIRS])
+    if len(window.repairs) > MAX_REPAIRS:
+        lines.append(f"And {len(window.repairs) - MAX_REPAIRS} more repairs like these.")
     if window.outside:
         lines.append("search_messages finds what is not shown.")
     if not window.last_seq and window.outside:

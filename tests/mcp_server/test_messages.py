@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode
 from random import Random
 from typing import Any
@@ -250,6 +251,15 @@ async def test_the_context_ends_with_the_head_for_the_next_append(call: Call, co
     assert seqs(text) == [1, 2, 3]
     assert text.endswith("Append the next messages with expected_head=3.")
     assert text == await call("load_context", conversation_id=conversation)
+
+
+async def test_repairs_are_told_the_first_ones_one_by_one(call: Call, conversation: str) -> None:
+    result = [{"type": "tool_result", "call_id": "lost", "content": ""}]
+    said = [{"role": "user", "content": "hi"}, *({"role": "tool", "content": result},) * 300]
+    await call("append_messages", conversation_id=conversation, messages=said)
+    text = await call("load_context", conversation_id=conversation)
+    assert len(re.findall(r"^Repaired #\d+: .+\.$", text, re.MULTILINE)) == 10
+    assert "\nAnd 290 more repairs like these.\n" in text
 
 
 async def test_the_start_of_the_context_stays_the_same_as_the_conversation_grows(
