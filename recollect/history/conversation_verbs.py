@@ -7,8 +7,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-from recollect.db import access_tokens, conversations
+from recollect.db import access_tokens, branches, conversations
 from recollect.db.database import Database
+from recollect.db.messages import MAX_SEQ
 from recollect.history import cursor as cursors
 from recollect.history.incoming import (
     check_instructions,
@@ -22,6 +23,7 @@ from recollect.history.scope import (
     MAX_PAGE,
     Scope,
     in_trash,
+    no_message,
     not_found,
     random_id,
     users_table,
@@ -136,10 +138,16 @@ class ConversationVerbs(Scope):
         metadata: dict[str, Any] | Unset = UNSET,
         pinned: bool | None = None,
         archived: bool | None = None,
+        head: int | None = None,
+        restore: bool = False,
     ) -> Conversation:
-        """Change what is given; None clears title or instructions, metadata are replaced whole.
+        """Change what is given, all of it or nothing; None clears title or instructions, metadata are
+        replaced whole.
 
-        Raises: InvalidArgument (also when nothing is given), NotFound, Conflict (in the trash).
+        head, restore:  what `switch_head` and `restore` do, together with the rest.
+
+        Raises: InvalidArgument (also when nothing is given), NotFound (of the conversation, or of such a
+        message), Conflict (in the trash).
         """
         check_text("id", id, MAX_ID_CHARS)
         changes: dict[str, Any] = {}
@@ -153,17 +161,28 @@ class ConversationVerbs(Scope):
             changes["pinned"] = pinned
         if archived is not None:
             changes["archived"] = archived
-        if not changes:
+        if head is not None:
+            check_int("head", head, 1, MAX_SEQ)
+        if not changes and head is None and not restore:
             raise InvalidArgument(
                 "title", "nothing to change was given; give title, instructions, metadata, pinned or archived"
             )
         async with self._db.write(self._user) as tx:
-            changed = await conversations.update(tx, self._user, id, changes)
-            if changed is None and await conversations.get(tx, self._user, id) is not None:
+            changed: Conversation | None = None
+            if restore:
+                changed = await conversations.set_trashed(tx, self._user, id, False)
+            if head is not None:
+                changed = await branches.switch_head(tx, self._user, id, head)
+            if changes and (head is None or changed is not None):
+                changed = await conversations.update(tx, self._user, id, changes)
+            if changed is not None:
+                return changed
+            present = await conversations.get(tx, self._user, id)
+            if present is None:
+                raise not_found(id)
+            if present.deleted_at is not None:
                 raise in_trash(id)
-        if changed is None:
-            raise not_found(id)
-        return changed
+            raise no_message("head", present.last_seq)
 
     async def delete(self, id: str) -> Conversation:
         """Put a conversation into the trash, from which `restore` brings it back; nothing is

@@ -132,6 +132,26 @@ async def test_deleting_moves_to_the_trash_and_restore_brings_back(call: Call, c
     assert '"Back"' in await call("list_conversations")
 
 
+async def test_a_change_of_which_a_part_is_refused_changes_nothing(
+    call: Call, refused: Call, conversation: str
+) -> None:
+    messages = [{"role": "user", "content": "one"}, {"role": "assistant", "content": "two"}]
+    await call("append_messages", conversation_id=conversation, messages=messages)
+    too_long = {"conversation_id": conversation, "title": "x" * 501}
+    assert "title: is 501 characters" in await refused("update_conversation", **too_long, head=1)
+    missing = await refused("update_conversation", conversation_id=conversation, title="New", head=9)
+    assert missing == "head: this conversation has no such message; its last one is 2"
+    assert 'talk "A talk": 2 messages, head 2' in await call("list_conversations")
+    await call("delete_conversation", conversation_id=conversation)
+    await refused("update_conversation", **too_long, restore=True)
+    await refused("update_conversation", conversation_id=conversation, restore=True, head=9)
+    assert "talk" in await call("list_conversations", trash=True)
+    changed = await call(
+        "update_conversation", conversation_id=conversation, restore=True, head=1, title="New"
+    )
+    assert (json.loads(changed)["head"], json.loads(changed)["title"]) == (1, "New")
+
+
 async def test_removing_for_good_needs_the_exact_title_or_id(
     call: Call, refused: Call, conversation: str
 ) -> None:
