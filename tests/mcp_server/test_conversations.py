@@ -107,6 +107,15 @@ async def test_updating_nothing_is_refused(refused: Call, conversation: str) -> 
     assert "nothing to change" in await refused("update_conversation", conversation_id=conversation)
 
 
+async def test_an_answer_does_not_repeat_large_metadata(call: Call, conversation: str) -> None:
+    large = {"m": "\n" * 20_000}
+    changed = json.loads(await call("update_conversation", conversation_id=conversation, metadata=large))
+    copy = json.loads(await call("fork_conversation", conversation_id=conversation))
+    for answer in (changed, copy):
+        assert "metadata" not in answer
+        assert answer["metadata_left_out"] == "40008 characters; export_conversation(format=jsonl) has them"
+
+
 async def test_instructions_stand_before_the_context_and_can_be_removed(
     call: Call, conversation: str
 ) -> None:
