@@ -10,6 +10,7 @@ from recollect.mcp_server import exact, render
 from recollect.mcp_server.backend import History
 from recollect.mcp_server.strict_tool import LARGE_RESULT, READS, Definition
 from recollect.mcp_server.tools.parameters import ConversationId
+from recollect.models.errors import InvalidArgument
 from recollect.models.message import Message
 
 CONCISE_CHARS = 600
@@ -42,8 +43,16 @@ async def list_messages(
     load_context instead. One answer holds at most about 9,000 tokens and says which call shows
     the rest."""
     if branches:
+        for name, given in (
+            ("around", around is not None),
+            ("order", order != "asc"),
+            ("detail", detail != "concise"),
+            ("format", format != "text"),
+        ):
+            if given:
+                raise InvalidArgument(name, "is not for branches=true; leave it out")
         alternatives = await history.branches(conversation_id, at_seq=after, before=before, limit=limit)
-        return render.branches(conversation_id, alternatives)
+        return render.branches(conversation_id, alternatives, after, before)
     cut_at = CONCISE_CHARS if detail == "concise" else FULL_CHARS
     fetched = CONCISE_FETCH if detail == "concise" else FULL_CHARS
     if format == "json":
