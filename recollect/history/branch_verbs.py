@@ -108,7 +108,7 @@ class BranchVerbs(Scope):
         at_seq:  the last message to copy, on whatever branch; default: the head.
         new_id:  of the copy; default: a short random one. title: of the copy; default: the same.
 
-        Raises: InvalidArgument, NotFound, AlreadyExists.
+        Raises: InvalidArgument, NotFound, AlreadyExists, NotReady (a user whom the linked users table lacks).
         """
         check_text("id", id, MAX_ID_CHARS)
         if at_seq is not None:

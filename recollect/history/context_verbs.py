@@ -227,6 +227,8 @@ def _plan(max_tokens: int, format: Format, query: str | None) -> tuple[Plan, Que
     planned = plan(max_tokens, format)
     if query is None:
         return planned, None
+    if not isinstance(cast("object", query), str):
+        raise InvalidArgument("query", "must be a string")
     try:
         asked = parse(query[:MAX_QUERY_CHARS])
     except InvalidArgument:

@@ -12,9 +12,11 @@ from recollect.db.database import Database
 from recollect.db.messages import MAX_SEQ
 from recollect.history import cursor as cursors
 from recollect.history.incoming import (
+    check_flag,
     check_instructions,
     check_int,
     check_metadata,
+    check_moment,
     check_text,
     check_title,
 )
@@ -58,7 +60,7 @@ class ConversationVerbs(Scope):
         instructions:  system text for every context window, at most 200,000 characters.
         metadata:      a JSON object of at most 64 kB (setting `max_metadata_bytes`).
 
-        Raises: InvalidArgument, AlreadyExists.
+        Raises: InvalidArgument, AlreadyExists, NotReady (a user whom the linked users table lacks).
         """
         if id is not None:
             check_text("id", id, MAX_ID_CHARS)
@@ -107,6 +109,10 @@ class ConversationVerbs(Scope):
         Raises: InvalidArgument.
         """
         check_int("limit", limit, 1, MAX_PAGE)
+        check_flag("trash", trash)
+        for name, flag in (("pinned", pinned), ("archived", archived)):
+            if flag is not None:
+                check_flag(name, flag)
         if title is not None:
             check_text("title", title, self._settings.max_title_chars)
         wanted = None if metadata is None else self._conversation_metadata(metadata)
@@ -157,10 +163,10 @@ class ConversationVerbs(Scope):
             changes["instructions"] = None if instructions is None else check_instructions(instructions)
         if not isinstance(metadata, Unset):
             changes["metadata"] = self._conversation_metadata(metadata)
-        if pinned is not None:
-            changes["pinned"] = pinned
-        if archived is not None:
-            changes["archived"] = archived
+        for name, flag in (("pinned", pinned), ("archived", archived)):
+            if flag is not None:
+                changes[name] = check_flag(name, flag)
+        check_flag("restore", restore)
         if head is not None:
             check_int("head", head, 1, MAX_SEQ)
         if not changes and head is None and not restore:
@@ -218,8 +224,7 @@ class ConversationVerbs(Scope):
 
         before:  with a time zone. Raises: InvalidArgument.
         """
-        if before.tzinfo is None:
-            raise InvalidArgument("before", "must be a time with a time zone")
+        check_moment("before", before)
         found: list[Conversation] = []
         for trash in (True,) if trash_only else (True, False):
             shown = conversations.Filter(None, None, trash, None, None)
@@ -234,8 +239,12 @@ class ConversationVerbs(Scope):
         return found
 
     async def purge_stale(self, id: str, before: datetime, *, trash_only: bool = False) -> Erased:
-        """`purge`, if `stale` would still name the conversation when its lock is held; else nothing."""
+        """`purge`, if `stale` would still name the conversation when its lock is held; else nothing.
+
+        before:  with a time zone. Raises: InvalidArgument.
+        """
         check_text("id", id, MAX_ID_CHARS)
+        check_moment("before", before)
         async with self._db.write(self._user) as tx:
             await conversations.lock(tx, self._user, id)
             found = await conversations.get(tx, self._user, id)
