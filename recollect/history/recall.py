@@ -22,7 +22,9 @@ from recollect.models.search import Neighbour
 SHARE = 2
 """Of a budget, one part in so many is kept for what is recalled; and what the window leaves over."""
 
-MAX_HITS = 50
+MAX_HITS = 100
+"""Short messages, as people write them, do not fill the budget with half of that."""
+
 HIT_CHARS = 900
 NEIGHBOUR_CHARS = 200
 MAX_TITLE_CHARS = 120
