@@ -26,7 +26,7 @@ from recollect.identity.authenticator import Authenticator
 from recollect.identity.authorization import bearer_token
 from recollect.identity.caller import Caller
 from recollect.identity.limits import Limits
-from recollect.models.errors import InvalidArgument, NotFound, NotReady, RecollectError
+from recollect.models.errors import InvalidArgument, InvalidSetting, NotFound, NotReady, RecollectError
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class StrictRoute(APIRoute):
                     strict.parsed = parse(strict.sent)
                 return await run(strict)
             except RecollectError as error:
-                if isinstance(error, NotReady):
+                if isinstance(error, (NotReady, InvalidSetting)):
                     logger.warning("not ready: %s", error)
                     error = error if strict.admitted else NotReady("Not ready; the log says why")
                 return problems.of_error(
