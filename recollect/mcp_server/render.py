@@ -157,6 +157,8 @@ def _range(first: int, last: int) -> str:
 
 def _about(window: ContextWindow) -> list[str]:
     lines = [f"Head: {window.head}. About {window.tokens} tokens. Receipt: {window.receipt}"]
+    if window.instructions_left_out:
+        lines.append("Its instructions do not fit into max_tokens; a larger one shows them.")
     lines.extend(f"Repaired {repair}." for repair in window.repairs[:MAX_REPAIRS])
     if len(window.repairs) > MAX_REPAIRS:
         lines.append(f"And {len(window.repairs) - MAX_REPAIRS} more repairs like these.")
