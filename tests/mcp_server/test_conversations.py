@@ -129,6 +129,12 @@ async def test_archived_conversations_leave_the_default_list(call: Call, convers
     await call("update_conversation", conversation_id=conversation, archived=True)
     assert "No conversations match" in await call("list_conversations")
     assert ", archived" in await call("list_conversations", archived=True)
+    await call("create_conversation", conversation_id="other")
+    for id in (conversation, "other"):
+        await call("delete_conversation", conversation_id=id)
+    assert "other" in await call("list_conversations", trash=True)
+    both = await call("list_conversations", trash=True, archived=True)
+    assert ("talk" in both, "other" in both) == (True, False)
 
 
 async def test_deleting_moves_to_the_trash_and_restore_brings_back(call: Call, conversation: str) -> None:
