@@ -79,6 +79,8 @@ async def test_errors_name_the_argument_of_this_call(refused: Call, conversation
     assert (await refused("open_turn", content="hi", key="")).startswith("key:")
     named = await refused("open_turn", content="hi", key="k", conversation_id=conversation, title="x")
     assert named.startswith("title: is for a conversation that begins with this turn")
+    too_far = {"conversation_id": conversation, "branches": True, "after": 2**31}
+    assert (await refused("list_messages", **too_far)).startswith("after: must be an integer")
 
 
 async def test_an_edit_shows_in_the_list_as_a_branch(call: Call, conversation: str) -> None:
