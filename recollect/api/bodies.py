@@ -209,6 +209,9 @@ class FirstTurn(NewTurn):
         {"messages": [{"role": "user", "content": "Is it raining in Porto?"}], "title": "Trip to Porto"}
     )
 
+    known_head: Annotated[
+        int | None, Field(ge=0, le=0, description="A conversation that begins has no head but 0.")
+    ] = None
     title: Annotated[
         str | None, Field(min_length=1, pattern=NO_NUL, description="At most 500 characters by default.")
     ] = None

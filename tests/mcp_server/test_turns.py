@@ -79,6 +79,8 @@ async def test_errors_name_the_argument_of_this_call(refused: Call, conversation
     assert (await refused("open_turn", content="hi", key="")).startswith("key:")
     named = await refused("open_turn", content="hi", key="k", conversation_id=conversation, title="x")
     assert named.startswith("title: is for a conversation that begins with this turn")
+    forgotten = await refused("open_turn", content="hi", key="k", known_head=3)
+    assert forgotten == "known_head: is of a conversation that is there: pass its id too, or leave this out"
     too_far = {"conversation_id": conversation, "branches": True, "after": 2**31}
     assert (await refused("list_messages", **too_far)).startswith("after: must be an integer")
 
