@@ -160,6 +160,7 @@ class ImportVerbs(Scope):
             here = await imports.stored(tx, self._user, progress.id, seqs[0], seqs[-1])
         rows = restored_rows(piece, here)
         later = piece.last and (progress.added > 0 or is_later(stored, present))
+        later = later and (progress.outcome == "created" or not progress.found.brief)
         if progress.outcome == "failed":
             return []
         if later and write is not None:

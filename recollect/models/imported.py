@@ -100,6 +100,7 @@ class ImportedConversation:
     head:        the id of the message that the conversation ended with there; None: the last one.
     metadata:    kept with the conversation, `origin` among it.
     stored:      only in our own export: the conversation as it was stored, and its summaries.
+    brief:       that export left out its instructions, or metadata: those that are here stay.
 
     All but `source` and `source_id` may change until `messages` has ended.
     """
@@ -117,6 +118,7 @@ class ImportedConversation:
     metadata: dict[str, Any] = field(default_factory=dict[str, Any])
     notes: Notes = field(default_factory=Notes)
     stored: Conversation | None = None
+    brief: bool = False
     summaries: list[Summary] = field(default_factory=list[Summary])
 
 

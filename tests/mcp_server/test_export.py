@@ -141,6 +141,25 @@ async def test_instructions_and_metadata_that_no_page_holds_are_named(
     assert "names something that no page of this export held" in report.notes.problems[0]
 
 
+async def test_what_a_page_left_out_stays_where_it_is_imported(
+    client: Client, store: Recollect, history: History, tmp_path: Path
+) -> None:
+    id = (await history.create(title="Old", instructions="Be brief. " * 9_000)).id
+    await history.append(id, NewMessage("user", "one"))
+    file = tmp_path / "a.jsonl"
+    file.write_text(await exported(history))
+    bob = store.for_user("bob")
+    await taken_in(bob, file)
+    await history.update(id, title="New")
+    await history.append(id, NewMessage("assistant", "two"))
+    file.write_text(await export(client, conversation_id=id, format="jsonl"))
+    (report,) = await taken_in(bob, file)
+    assert isinstance(report, ConversationReport)
+    assert (report.outcome, report.added, report.notes.problems != []) == ("added", 1, True)
+    theirs = await bob.get(id)
+    assert (theirs.instructions, theirs.head_seq) == ((await history.get(id)).instructions, 2)
+
+
 async def test_the_resource_is_the_whole_export(client: Client, history: History) -> None:
     id = await long_conversation(history)
     (content,) = (await client.read_resource(f"{uri_of(id)}/export")).contents

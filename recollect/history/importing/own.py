@@ -137,7 +137,9 @@ class _Reader:
         keys: set[str] = set()
         while (line := self._line()) is not None:
             if "more" in line.value:
-                if "left_out" in obj(line.value, "more"):
+                left_out = obj(line.value, "more")
+                if "left_out" in left_out:
+                    found.brief |= not {"seq", "summary_upto"} & left_out.keys()
                     found.notes.fail(f"{line.where}: names something that no page of this export held")
                 continue
             if "message" not in line.value and "summary" not in line.value:
