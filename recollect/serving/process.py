@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 import uvicorn
@@ -59,7 +59,7 @@ async def serve(
         http = _Server(
             uvicorn.Config(
                 TrimmedHeaders(make_app(parts)),
-                http="h11" if settings.loop == "asyncio" else "auto",
+                http=_parser(settings),
                 log_config=None,
                 access_log=False,
                 ws="none",
@@ -105,6 +105,14 @@ def _loop_factory(settings: Settings) -> Callable[[], asyncio.AbstractEventLoop]
     if settings.loop == "auto" and find_spec("uvloop") is not None:
         return import_module("uvloop").new_event_loop
     return None
+
+
+def _parser(settings: Settings) -> type[asyncio.Protocol] | Literal["h11"]:
+    if settings.loop == "auto" and find_spec("httptools") is not None:
+        from recollect.serving.heads import LimitedHeads  # imported here: httptools may not be installed
+
+        return LimitedHeads
+    return "h11"
 
 
 class _Server(uvicorn.Server):
