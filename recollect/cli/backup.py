@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
+import sys
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Annotated
@@ -15,6 +18,7 @@ from recollect.cli.owner import owner_connection, owner_target
 from recollect.db.backup import backup
 from recollect.db.backup_file import Manifest
 from recollect.db.target import Target
+from recollect.models.errors import InvalidArgument, RecollectError
 from recollect.settings import Settings
 
 
@@ -43,25 +47,38 @@ def command(
 
 
 def _write(file: Path, target: Target, connect_timeout: float) -> Manifest:
-    partial = file.with_name(f"{file.name}.part{os.getpid()}")
+    """Write it under another name first. What a run left there that was killed is in nobody's way."""
     try:
         # It holds everybody's conversations: the file is its owner's alone.
-        partial.touch(mode=0o600, exist_ok=False)
-        with partial.open("wb") as out:
-            manifest = asyncio.run(_backup(target, connect_timeout, out))
-            out.flush()
-            os.fsync(out.fileno())
-        partial.replace(file)
+        fd, name = tempfile.mkstemp(".part", f"{file.name}.", file.parent)
     except OSError as error:
         raise typer.BadParameter(f"{file} cannot be written: {error.strerror}", param_hint="FILE") from error
+    partial = Path(name)
+    try:
+        with os.fdopen(fd, "wb") as out:
+            manifest = asyncio.run(_backup(target, connect_timeout, out))
+        partial.replace(file)
+    except OSError as error:  # closing it writes what waits, once more
+        raise InvalidArgument("file", f"cannot be written: {error.strerror}") from error
+    except asyncio.CancelledError:
+        sys.exit(128 + signal.SIGTERM)
     finally:
         partial.unlink(missing_ok=True)
     return manifest
 
 
 async def _backup(target: Target, connect_timeout: float, out: IO[bytes]) -> Manifest:
-    connection = await owner_connection(target, connect_timeout)
+    """Raises CancelledError where it is told to end (SIGTERM) or interrupted (SIGINT)."""
+    task = asyncio.current_task()
+    if task is not None and sys.platform != "win32":
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     try:
-        return await backup(connection, out)
-    finally:
-        await connection.close()
+        connection = await owner_connection(target, connect_timeout)
+        try:
+            return await backup(connection, out)
+        finally:
+            await connection.close()
+    except RecollectError as error:
+        if task is not None and task.cancelling():  # the driver may tell of a broken connection instead
+            raise asyncio.CancelledError from error
+        raise
