@@ -226,6 +226,20 @@ def test_a_backup_of_an_older_revision_is_brought_to_the_newest(
     assert recollect("doctor", database_url=database_url).code == 0
 
 
+def test_an_older_backup_that_is_refused_leaves_the_schema_as_it_was(
+    empty_database_url: str, database_url: str, recollect: Run, tmp_path: Path
+) -> None:
+    migrate(parse_url(empty_database_url), "0002")
+    run_sql(empty_database_url, "INSERT INTO recollect.conversation (user_id, id) VALUES ('alice', 'c')")
+    assert recollect("backup", str(tmp_path / "old"), database_url=empty_database_url).code == 0
+    run_sql(database_url, "CREATE TABLE public.users (id text PRIMARY KEY)")
+    assert recollect("migrate", "--link-users", "users.id", database_url=database_url).code == 0
+    refused = recollect("restore", str(tmp_path / "old"), database_url=database_url)
+    assert refused.code == 1
+    assert "the linked users table lacks" in refused.err
+    assert recollect("list", database_url=database_url).code == 0
+
+
 @pytest.fixture
 def plain_role(cluster: str) -> Generator[str]:
     name = f"plain_{os.getpid()}"
