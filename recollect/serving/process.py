@@ -11,6 +11,7 @@ import gc
 import math
 import signal
 import socket
+import sys
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from importlib import import_module
@@ -31,6 +32,9 @@ from recollect.settings import Settings
 MARGIN = 2.0
 """Seconds after the drain timeout at which a server that was told to end is gone, whatever hangs."""
 
+STALLED_MS = 120_000
+"""So long a client may take nothing of what is sent to it, or not be heard of meanwhile, until the
+connection is gone. Who only stops reading would keep it for ever otherwise, with all that waits in it."""
 
 MakeApp = Callable[[Assembly], ASGIApp]
 
@@ -159,5 +163,7 @@ def bound(settings: Settings, host: str, port: int) -> Generator[tuple[socket.so
             f"port {port} on {host} cannot be used ({reason}); choose another one with --port or "
             "RECOLLECT_PORT, or end the program that uses it"
         ) from error
+    if sys.platform == "linux":  # connections inherit it
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_MS)
     with listener:
         yield listener, Address.of(settings, host, listener.getsockname()[1])
