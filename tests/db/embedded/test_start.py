@@ -109,6 +109,20 @@ def test_a_start_that_fails_says_why(home: Path) -> None:
         EmbeddedPostgres(home, grace_seconds=5).ensure(timeout=20)
 
 
+def test_a_folder_that_cannot_be_used_is_told_in_a_line(home: Path) -> None:
+    locks = [home / "postgres" / name for name in ("clients.lock", "supervisor.lock")]
+    for lock in locks:
+        lock.unlink()
+        lock.mkdir()  # refused to root too, as everything is where the file system has become read-only
+    try:
+        for ask in (EmbeddedPostgres(home).ensure, lambda: status(home), lambda: stop(home)):
+            with pytest.raises(EmbeddedError, match=r"Is a directory: '.*\.lock'"):
+                ask()
+    finally:
+        for lock in locks:
+            lock.rmdir()
+
+
 def test_a_half_made_cluster_is_made_again(home: Path, query: Query) -> None:
     server = EmbeddedPostgres(home, grace_seconds=5)
     server.ensure()
