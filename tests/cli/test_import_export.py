@@ -159,5 +159,15 @@ def test_pruning_removes_what_was_asked_for_and_nothing_else(ran: Run, tmp_path:
     assert ran("prune", "--older-than", "2y").code == 1
     assert ran("prune", "--older-than", "2y", "--trash-only", "--yes").out == "Nothing is that old.\n"
     assert len(listed(ran)) == 3
-    assert "Removed 1 conversation with" in ran("prune", "--older-than", "2y", "--yes").out
+    # A program reads of what was removed, never of what might have been.
+    refused = ran("prune", "--older-than", "2y", "--json")
+    assert (refused.code, refused.out) == (1, "")
+    assert json.loads(ran("prune", "--older-than", "2y", "--json", "--dry-run").out)["removed"] is False
+    done = json.loads(ran("prune", "--older-than", "2y", "--json", "--yes").out)
+    assert (done["title"], done["removed"]) == ("Conversation old", True)
     assert {one["title"] for one in listed(ran)} == {"Conversation pinned", "Conversation new"}
+
+
+def test_pruning_says_how_much_it_removed(ran: Run, tmp_path: Path) -> None:
+    ran("import", write(tmp_path / "a.json", conversation("old", ["1"], update_time=1_600_000_000)))
+    assert "Removed 1 conversation with" in ran("prune", "--older-than", "2y", "--yes").out
