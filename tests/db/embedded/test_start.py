@@ -109,6 +109,20 @@ def test_a_start_that_fails_says_why(home: Path) -> None:
         EmbeddedPostgres(home, grace_seconds=5).ensure(timeout=20)
 
 
+def test_a_full_disk_is_told_although_nothing_can_be_written_there(home: Path) -> None:
+    # What a process may not write, the supervisor and the server that it starts may not either.
+    done = subprocess.run(
+        ["bash", "-c", 'ulimit -f 0; exec "$@"', "bash", sys.executable, "-m", "recollect", "db", "url"],
+        env=os.environ | {"RECOLLECT_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "did not start: why could not be written down" in done.stderr
+    assert EmbeddedPostgres(home, grace_seconds=5).ensure()
+
+
 def test_a_folder_that_cannot_be_used_is_told_in_a_line(home: Path) -> None:
     locks = [home / "postgres" / name for name in ("clients.lock", "supervisor.lock")]
     for lock in locks:
