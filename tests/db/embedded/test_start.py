@@ -11,9 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from recollect.db.embedded import EmbeddedError, EmbeddedPostgres, status, stop
+from recollect.db.embedded.locks import is_held
 from tests.db.embedded.client_process import ROOT
 
 Query = Callable[[str, str], Any]
@@ -121,6 +123,34 @@ def test_a_full_disk_is_told_although_nothing_can_be_written_there(home: Path) -
     assert done.returncode == 1
     assert "did not start: why could not be written down" in done.stderr
     assert EmbeddedPostgres(home, grace_seconds=5).ensure()
+
+
+def test_a_damaged_database_is_told_and_its_server_ends(
+    home: Path, query: Query, eventually: Callable[[Callable[[], bool]], None]
+) -> None:
+    """Such as one whose folder was copied in part."""
+    server = EmbeddedPostgres(home, grace_seconds=0.3)
+    number = query(server.ensure(), "SELECT oid FROM pg_database WHERE datname = current_database()")
+    data = status(home).data
+    assert data is not None
+    stop(home)
+    folder = data / "base" / str(number)
+    mode = folder.stat().st_mode
+
+    folder.chmod(0)  # its server cannot read it, and says so to whoever connects
+    with pytest.raises(asyncpg.PostgresError, match="ermission denied"):
+        query(server.ensure(), "SELECT 1")
+    server.release()
+    eventually(lambda: not is_held(home / "postgres" / "server.lock"))
+    folder.chmod(mode)
+
+    away = folder.rename(home / "away")
+    with pytest.raises(EmbeddedError, match=r"is damaged: .* is missing"):
+        server.ensure()
+    assert not is_held(home / "postgres" / "server.lock")
+    away.rename(folder)
+    assert query(server.ensure(), "SELECT 1") == 1
+    server.release()
 
 
 def test_a_folder_that_cannot_be_used_is_told_in_a_line(home: Path) -> None:
