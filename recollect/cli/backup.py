@@ -33,6 +33,9 @@ def command(
     RECOLLECT_DATABASE_URL, else the embedded PostgreSQL, as a role that sees all users' rows. The
     file appears under its name when it is complete. `recollect restore` reads it.
     """
+    file = file.resolve()  # a link stays, and what it names is replaced
+    if file.exists() and not file.is_file():
+        raise typer.BadParameter(f"{file} is no file, and is not replaced by one", param_hint="FILE")
     if file.exists() and not force:
         raise typer.BadParameter(f"{file} exists; --force replaces it", param_hint="FILE")
     settings = Settings()

@@ -308,6 +308,14 @@ def test_the_file_is_its_owners_alone_and_is_not_replaced_by_accident(
     assert again.code == 2
     assert "--force replaces it" in again.err
     assert recollect("backup", str(file), "--force", database_url=filled).code == 0
+    link = file.with_name("link")
+    link.symlink_to(file)
+    assert recollect("backup", str(link), "--force", database_url=filled).code == 0
+    assert link.is_symlink()
+    pipe = file.with_name("pipe")  # or /dev/null, of which root would make a file
+    os.mkfifo(pipe)
+    refused = recollect("backup", str(pipe), "--force", database_url=filled)
+    assert (refused.code, pipe.is_fifo()) == (2, True)
     nowhere = recollect("backup", str(file.parent / "no" / "folder"), database_url=filled)
     assert nowhere.code == 2
     assert "cannot be written" in nowhere.err
