@@ -7,19 +7,21 @@ import json
 import os
 import signal
 import sys
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Annotated
 
 import typer
 
+from recollect.cli.destination import destination, unfinished
 from recollect.cli.owner import owner_connection, owner_target
 from recollect.db.backup import backup
 from recollect.db.backup_file import Manifest
 from recollect.db.target import Target
 from recollect.models.errors import InvalidArgument, RecollectError
 from recollect.settings import Settings
+
+HINT = "FILE"
 
 
 def command(
@@ -33,11 +35,7 @@ def command(
     RECOLLECT_DATABASE_URL, else the embedded PostgreSQL, as a role that sees all users' rows. The
     file appears under its name when it is complete. `recollect restore` reads it.
     """
-    file = file.resolve()  # a link stays, and what it names is replaced
-    if file.exists() and not file.is_file():
-        raise typer.BadParameter(f"{file} is no file, and is not replaced by one", param_hint="FILE")
-    if file.exists() and not force:
-        raise typer.BadParameter(f"{file} exists; --force replaces it", param_hint="FILE")
+    file = destination(file, force=force, hint=HINT)
     settings = Settings()
     with owner_target(settings) as target:
         manifest = _write(file, target, settings.connect_timeout)
@@ -50,13 +48,8 @@ def command(
 
 
 def _write(file: Path, target: Target, connect_timeout: float) -> Manifest:
-    """Write it under another name first. What a run left there that was killed is in nobody's way."""
-    try:
-        # It holds everybody's conversations: the file is its owner's alone.
-        fd, name = tempfile.mkstemp(".part", f"{file.name}.", file.parent)
-    except OSError as error:
-        raise typer.BadParameter(f"{file} cannot be written: {error.strerror}", param_hint="FILE") from error
-    partial = Path(name)
+    # It holds everybody's conversations: the file is its owner's alone.
+    fd, partial = unfinished(file, hint=HINT)
     try:
         with os.fdopen(fd, "wb") as out:
             manifest = asyncio.run(_backup(target, connect_timeout, out))

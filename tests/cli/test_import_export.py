@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import zipfile
 from collections.abc import Callable
@@ -125,6 +126,11 @@ def test_an_export_is_a_private_file_that_comes_back_equal(ran: Run, tmp_path: P
     assert ran("export", "--format", "zip", "--output", tmp_path / "all.zip").code == 0
     assert zipfile.ZipFile(tmp_path / "all.zip").testzip() is None
     assert [path.name for path in tmp_path.iterdir() if ".part" in path.name] == []
+    os.mkfifo(tmp_path / "pipe")  # or /dev/null, of which root would make a file
+    assert ran("export", "--force", "--output", tmp_path / "pipe").code == 2
+    assert (tmp_path / "pipe").is_fifo()
+    (tmp_path / f"again.part{os.getpid()}").touch()  # a killed run's, whose process had the same id
+    assert ran("export", "--output", tmp_path / "again").code == 0
 
 
 def test_erasing_asks_first(ran: Run) -> None:
