@@ -31,6 +31,7 @@ from recollect.models.errors import (
     Unauthenticated,
     Unavailable,
 )
+from recollect.models.imported import ConversationReport, Problem, Skipped
 from recollect.models.message import (
     Appended,
     ContextWindow,
@@ -43,6 +44,7 @@ from recollect.models.message import (
 from recollect.models.search import Neighbour, SearchHit, SearchPage
 
 if TYPE_CHECKING:
+    from recollect.history.export_verbs import ExportPage
     from recollect.history.history import History
     from recollect.history.payloads import messages_from
     from recollect.history.store import Recollect
@@ -59,7 +61,9 @@ __all__ = [
     "ContextWindow",
     "Conversation",
     "ConversationPage",
+    "ConversationReport",
     "Erased",
+    "ExportPage",
     "Forbidden",
     "HeadMoved",
     "History",
@@ -75,11 +79,13 @@ __all__ = [
     "NotReady",
     "NotReproducible",
     "OutcomeUnknown",
+    "Problem",
     "Recollect",
     "RecollectError",
     "SearchHit",
     "SearchPage",
     "Settings",
+    "Skipped",
     "Summary",
     "SummaryPage",
     "TooManyRequests",
@@ -90,6 +96,7 @@ __all__ = [
 ]
 
 _LAZY = {
+    "ExportPage": "recollect.history.export_verbs",
     "History": "recollect.history.history",
     "Recollect": "recollect.history.store",
     "Settings": "recollect.settings",

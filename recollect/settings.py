@@ -35,6 +35,10 @@ Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 """A list that is written with commas in the environment."""
 
 
+MAX_REQUEST_BYTES = 64 * 1024 * 1024
+"""Through every door: a message of 10 MB of which every character is escaped, and its frame."""
+
+
 def config_file() -> Path:
     """The configuration file, whether or not it exists."""
     named = os.environ.get("RECOLLECT_CONFIG")

@@ -17,6 +17,7 @@ from recollect.api.paths import RawPaths
 from recollect.api.route import Changes, Door, Reach, StrictRoute
 from recollect.identity.authenticator import Authenticator
 from recollect.identity.limits import Limits
+from recollect.settings import MAX_REQUEST_BYTES
 
 OPERATIONS: tuple[Operation, ...] = (
     *conversations.OPERATIONS,
@@ -29,9 +30,6 @@ OPERATIONS: tuple[Operation, ...] = (
     *imports.OPERATIONS,
 )
 
-MAX_BODY = 64 * 1024 * 1024
-"""Largest request in bytes: a message of 10 MB of which every character is escaped, and its frame."""
-
 MAX_IMPORT = 2 * 1024 * 1024 * 1024
 
 
@@ -42,7 +40,7 @@ def create_api(
     *,
     limits: Limits | None = None,
     metadata_url: str | None = None,
-    max_body: int = MAX_BODY,
+    max_body: int = MAX_REQUEST_BYTES,
     max_import: int = MAX_IMPORT,
 ) -> FastAPI:
     """The ASGI application that answers below `/api/`.

@@ -108,6 +108,8 @@ class NewConversation(Body):
 class Changes(Body):
     """What to change of a conversation. What is not there stays as it is."""
 
+    # Without defaults in the schema: clients that are made from it would send them, and clear what is there.
+
     model_config = examples({"title": "Porto in May", "pinned": True}, minProperties=1)
 
     title: Annotated[str | None, Field(min_length=1, pattern=NO_NUL, description="null removes it.")] = None
@@ -117,9 +119,11 @@ class Changes(Body):
             min_length=1, max_length=MAX_INSTRUCTIONS_CHARS, pattern=NO_NUL, description="null removes them."
         ),
     ] = None
-    metadata: Annotated[JsonObject, Field(description="Replaces the whole object.")] = {}
-    pinned: bool = False
-    archived: Annotated[bool, Field(description="Archived ones leave the default list.")] = False
+    metadata: Annotated[JsonObject, Field(default_factory=dict, description="Replaces the whole object.")]
+    pinned: Annotated[bool, Field(default_factory=bool)]
+    archived: Annotated[
+        bool, Field(default_factory=bool, description="Archived ones leave the default list.")
+    ]
 
 
 class Append(Body):
@@ -205,6 +209,9 @@ class FirstTurn(NewTurn):
         {"messages": [{"role": "user", "content": "Is it raining in Porto?"}], "title": "Trip to Porto"}
     )
 
+    known_head: Annotated[
+        int | None, Field(ge=0, le=0, description="A conversation that begins has no head but 0.")
+    ] = None
     title: Annotated[
         str | None, Field(min_length=1, pattern=NO_NUL, description="At most 500 characters by default.")
     ] = None

@@ -59,6 +59,32 @@ _MORE = {
 }
 """What only some operations answer, by the operation's id."""
 
+_HEADERS = {
+    "ETag": "The conversation's head, as If-Match takes it.",
+    "Location": "The address of what was made.",
+    "Retry-After": "Seconds to wait, where waiting helps.",
+    "WWW-Authenticate": "What the token lacks, and where to get one.",
+}
+_OF_PROBLEMS = {
+    401: "WWW-Authenticate",
+    403: "WWW-Authenticate",
+    412: "ETag",
+    429: "Retry-After",
+    503: "Retry-After",
+}
+_MAKES = ("create_conversation", "append_messages", "open_turn", "begin_turn", "fork_conversation")
+_HAS_HEAD = (
+    *_MAKES,
+    "get_conversation",
+    "update_conversation",
+    "delete_conversation",
+    "restore_conversation",
+    "list_messages",
+    "load_context",
+    "switch_head",
+)
+"""Whose answers carry a Location, and an ETag."""
+
 
 def document(app: FastAPI) -> JsonObject:
     """The document of an application."""
@@ -75,6 +101,9 @@ def document(app: FastAPI) -> JsonObject:
     schemas |= {"Problem": problem, "Part": _part()}
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
+    made["components"]["headers"] = {
+        name: {"description": about, "schema": {"type": "string"}} for name, about in _HEADERS.items()
+    }
     made["components"]["securitySchemes"] = {BEARER: _bearer()}
     for path in made["paths"].values():
         for operation in path.values():
@@ -103,12 +132,19 @@ def _bearer() -> JsonObject:
 
 def _complete(operation: JsonObject) -> None:
     """Say what goes wrong, and that a parameter is left out or a string, never null."""
+    id = operation["operationId"]
+    names = [name for name, ids in (("ETag", _HAS_HEAD), ("Location", _MAKES)) if id in ids]
+    if names:
+        for answer in operation["responses"].values():
+            answer["headers"] = _headers(*names)
     body = _OF_BODIES if "requestBody" in operation else ()
-    for status in sorted({*_ALWAYS, *body, *_MORE.get(operation["operationId"], ())}):
+    for status in sorted({*_ALWAYS, *body, *_MORE.get(id, ())}):
         operation["responses"][str(status)] = {
             "description": PROBLEMS[status],
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
+        if status in _OF_PROBLEMS:
+            operation["responses"][str(status)]["headers"] = _headers(_OF_PROBLEMS[status])
     operation["responses"] = dict(sorted(operation["responses"].items()))
     for parameter in operation.get("parameters", []):
         schema: JsonObject = parameter["schema"]
@@ -121,6 +157,10 @@ def _complete(operation: JsonObject) -> None:
         if parameter["name"] == "metadata":
             parameter["content"] = {"application/json": {"schema": {"type": "object"}}}
             del parameter["schema"]
+
+
+def _headers(*names: str) -> JsonObject:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
 def without_titles(schema: Any) -> Any:

@@ -24,6 +24,7 @@ from recollect.models.errors import (
     Forbidden,
     HeadMoved,
     InvalidArgument,
+    InvalidSetting,
     KeyReused,
     NotFound,
     NotReady,
@@ -69,6 +70,7 @@ KINDS: dict[type[RecollectError], Kind] = {
     Unavailable: Kind("unavailable", 503, "The database cannot do this right now"),
     OutcomeUnknown: Kind("outcome-unknown", 503, "It may or may not have been saved"),
     NotReady: Kind("not-ready", 503, "The database needs its operator"),
+    InvalidSetting: Kind("misconfigured", 503, "The server's settings need its operator"),
     RecollectError: Kind("refused", 400, "This cannot be done"),
 }
 """Every error that Recollect raises on purpose; a class that is not listed is its base class."""
@@ -166,7 +168,7 @@ def _named(error: RecollectError, in_path: bool) -> tuple[str | None, str]:
     """The argument that an error is about, and its text, by the names that this door uses."""
     text = str(error)
     argument, separator, rest = text.partition(": ")
-    if not separator or " " in argument:
+    if not separator or " " in argument or isinstance(error, InvalidSetting):
         return None, text
     name = "conversation_id" if argument == "id" and in_path else _HEADERS.get(argument, argument)
     return name, f"{name}: {rest}"

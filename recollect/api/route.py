@@ -26,7 +26,7 @@ from recollect.identity.authenticator import Authenticator
 from recollect.identity.authorization import bearer_token
 from recollect.identity.caller import Caller
 from recollect.identity.limits import Limits
-from recollect.models.errors import InvalidArgument, NotFound, NotReady, RecollectError
+from recollect.models.errors import InvalidArgument, InvalidSetting, NotFound, NotReady, RecollectError
 
 logger = logging.getLogger(__name__)
 
@@ -89,6 +89,7 @@ class StrictRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         run = super().get_route_handler()
         scopes = _scopes(self)
+        reads_itself = "requestBody" in (self.openapi_extra or {})
 
         async def handle(request: Request) -> Response:
             door: Door = request.app.state.door
@@ -101,9 +102,11 @@ class StrictRoute(APIRoute):
                 if self.body_field is not None:
                     strict.sent = await _read(strict, door.max_body)
                     strict.parsed = parse(strict.sent)
+                elif not reads_itself:
+                    await _read_nothing(strict)
                 return await run(strict)
             except RecollectError as error:
-                if isinstance(error, NotReady):
+                if isinstance(error, (NotReady, InvalidSetting)):
                     logger.warning("not ready: %s", error)
                     error = error if strict.admitted else NotReady("Not ready; the log says why")
                 return problems.of_error(
@@ -173,6 +176,18 @@ async def _read(request: Request, limit: int) -> bytes:
             raise too_large
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+async def _read_nothing(request: StrictRequest) -> None:
+    """Refuse a body that would be passed over: who sends {"permanent": true} means it. Some clients send {}
+    for nothing. Raises: InvalidArgument."""
+    if request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
+        return
+    sent = b""
+    async for chunk in request.stream():
+        sent = (sent + chunk).strip()
+        if sent not in (b"", b"{", b"{}"):
+            raise InvalidArgument("body", "is not read here; what this takes stands in its address")
 
 
 def _scopes(route: APIRoute) -> tuple[str, ...]:

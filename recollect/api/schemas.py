@@ -213,6 +213,9 @@ class Context(BaseModel):
         int | None, Field(description="How far the summary goes that stands in front.")
     ] = None
     trashed: Annotated[bool, Field(description="The conversation is in the trash.")] = False
+    instructions_left_out: Annotated[
+        bool, Field(description="It has instructions, which do not fit into max_tokens.")
+    ] = False
     receipt: Annotated[str, Field(description="Gives the same window again later, byte for byte.")]
     repairs: Annotated[
         list[str] | None, Field(description="What was left out or made up to keep the window valid.")

@@ -18,6 +18,8 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from recollect.cli.exclusions import exclusions_last
+
 
 class Command(NamedTuple):
     """Where a command lives (`module:attribute`), and its line in `recollect --help`."""
@@ -70,6 +72,8 @@ def run(arguments: Sequence[str]) -> None:
     """Run the command line `arguments` (without the program's name). Always ends in SystemExit,
     or in the error that the command raised."""
     words = _line()[1:] if COMPLETE in os.environ else arguments
+    if _chosen(arguments) == "search":
+        arguments = exclusions_last(arguments)
     build(words)(list(arguments), prog_name="recollect")
 
 
@@ -80,8 +84,7 @@ def _line() -> list[str]:
 
 def build(arguments: Sequence[str] = ()) -> typer.Typer:
     """The typer app in which the command that `arguments` name is the real one and the others are
-    names with a help text. The options before a command take no values, so the command is the
-    first word that is not an option."""
+    names with a help text."""
     app = typer.Typer(
         help=ABOUT,
         no_args_is_help=True,
@@ -90,7 +93,7 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)
-    chosen = next((word for word in arguments if not word.startswith("-")), None)
+    chosen = _chosen(arguments)
     for name, entry in COMMANDS.items():
         loaded = _load(entry.target) if name == chosen else _not_loaded
         if isinstance(loaded, typer.Typer):
@@ -98,6 +101,11 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
         else:
             app.command(name, short_help=entry.help)(loaded)
     return app
+
+
+def _chosen(arguments: Sequence[str]) -> str | None:
+    """The command: the first word that is no option, since the options before it take no values."""
+    return next((word for word in arguments if not word.startswith("-")), None)
 
 
 def _load(target: str) -> typer.Typer | Callable[..., object]:

@@ -26,7 +26,7 @@ WORDLESS = "(no words)"
 def command(
     query: Annotated[
         list[str],
-        typer.Argument(help="A question or words; '\"exactly this\"', -without (after --), begin*."),
+        typer.Argument(help="A question or words; '\"exactly this\"', -without, begin*."),
     ],
     conversation: Annotated[str | None, typer.Option(help="Only in this one, by its id.")] = None,
     exclude: Annotated[str | None, typer.Option(help="Not in this conversation.")] = None,

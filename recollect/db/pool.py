@@ -31,6 +31,11 @@ FAREWELL_SECONDS = 1.0
 
 CLOSED = "Recollect is shutting down; nothing was done."
 
+OTHER_LOOP = (
+    "this store was opened in another event loop, and nothing was done; open one in each, or hand calls over "
+    "with asyncio.run_coroutine_threadsafe"
+)
+
 
 class Pool:
     """At most `size` connections, opened when needed.
@@ -52,6 +57,7 @@ class Pool:
         self._sweeper: asyncio.TimerHandle | None = None
         self._dropped = asyncio.Event()
         self._closed = False
+        self._loop = asyncio.get_running_loop()
 
     def use(self) -> PoolUse:
         waiting = sum(not waiter.done() for waiter in self._waiters)
@@ -60,8 +66,11 @@ class Pool:
     async def take(self) -> Connection:
         """A connection that is alive as far as this machine can know.
 
-        Raises: Unavailable, NotReady.
+        Raises: Unavailable, NotReady; RuntimeError in another event loop, where each use of a connection
+        would break it for those of this one.
         """
+        if asyncio.get_running_loop() is not self._loop:
+            raise RuntimeError(OTHER_LOOP)
         while self._free:
             connection = self._free.pop()
             try:

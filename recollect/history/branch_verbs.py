@@ -5,11 +5,19 @@ from __future__ import annotations
 from recollect.db import branches, conversations
 from recollect.db.messages import MAX_SEQ
 from recollect.history.incoming import check_int, check_text, check_title
-from recollect.history.scope import MAX_ID_CHARS, Scope, in_trash, not_found, random_id, users_table
+from recollect.history.scope import (
+    MAX_ID_CHARS,
+    Scope,
+    in_trash,
+    no_message,
+    not_found,
+    random_id,
+    users_table,
+)
 from recollect.history.tokens import estimate
 from recollect.history.tree import Path, Tree
 from recollect.models.conversation import Branch, BranchPage, Conversation, Summary, SummaryPage
-from recollect.models.errors import AlreadyExists, NotFound
+from recollect.models.errors import AlreadyExists
 
 MAX_SUMMARY_CHARS = 100_000
 PREVIEW_CHARS = 200
@@ -89,7 +97,7 @@ class BranchVerbs(Scope):
             present = await conversations.get(tx, self._user, id)
         if present is None:
             raise not_found(id)
-        raise in_trash(id) if present.deleted_at is not None else _no_message("seq", present.last_seq)
+        raise in_trash(id) if present.deleted_at is not None else no_message("seq", present.last_seq)
 
     async def fork(
         self, id: str, *, at_seq: int | None = None, new_id: str | None = None, title: str | None = None
@@ -100,7 +108,7 @@ class BranchVerbs(Scope):
         at_seq:  the last message to copy, on whatever branch; default: the head.
         new_id:  of the copy; default: a short random one. title: of the copy; default: the same.
 
-        Raises: InvalidArgument, NotFound, AlreadyExists.
+        Raises: InvalidArgument, NotFound, AlreadyExists, NotReady (a user whom the linked users table lacks).
         """
         check_text("id", id, MAX_ID_CHARS)
         if at_seq is not None:
@@ -118,7 +126,7 @@ class BranchVerbs(Scope):
             return made
         if outcome == "taken":
             raise AlreadyExists(f"new_id: a conversation {copy!r} exists already; choose another id")
-        raise not_found(id) if outcome == "missing" else _no_message("at_seq", upto)
+        raise not_found(id) if outcome == "missing" else no_message("at_seq", upto)
 
     async def save_summary(self, id: str, upto_seq: int, content: str) -> Summary:
         """Keep what an agent wrote of everything up to message `upto_seq`. Contexts on paths through
@@ -142,7 +150,7 @@ class BranchVerbs(Scope):
                 raise in_trash(id)
             saved = await branches.replace_summary(tx, self._user, id, upto_seq, estimate(content), content)
         if saved is None:
-            raise _no_message("upto_seq", present.last_seq)
+            raise no_message("upto_seq", present.last_seq)
         self._wrote(self._user, saved.token_count)
         return saved
 
@@ -162,7 +170,3 @@ class BranchVerbs(Scope):
             if not found and await conversations.get(tx, self._user, id) is None:
                 raise not_found(id)
         return SummaryPage(found[:limit], more_before=len(found) > limit)
-
-
-def _no_message(argument: str, last_seq: int) -> NotFound:
-    return NotFound(f"{argument}: this conversation has no such message; its last one is {last_seq}")

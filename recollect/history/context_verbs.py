@@ -95,6 +95,10 @@ class ContextVerbs(Scope):
         planned, asked = _plan(max_tokens, format, query)
         if known_head is not None:
             check_int("known_head", known_head, 0, messages.MAX_SEQ)
+            if known_head and id is None:  # who knows a head has forgotten the id
+                raise InvalidArgument(
+                    "known_head", "is of a conversation that is there: pass its id too, or leave this out"
+                )
         batch = prepare([message] if isinstance(message, NewMessage) else message, key, self._settings)
         created = False
         if id is None:
@@ -227,6 +231,8 @@ def _plan(max_tokens: int, format: Format, query: str | None) -> tuple[Plan, Que
     planned = plan(max_tokens, format)
     if query is None:
         return planned, None
+    if not isinstance(cast("object", query), str):
+        raise InvalidArgument("query", "must be a string")
     try:
         asked = parse(query[:MAX_QUERY_CHARS])
     except InvalidArgument:

@@ -7,13 +7,16 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-from recollect.db import access_tokens, conversations
+from recollect.db import access_tokens, branches, conversations
 from recollect.db.database import Database
+from recollect.db.messages import MAX_SEQ
 from recollect.history import cursor as cursors
 from recollect.history.incoming import (
+    check_flag,
     check_instructions,
     check_int,
     check_metadata,
+    check_moment,
     check_text,
     check_title,
 )
@@ -22,6 +25,7 @@ from recollect.history.scope import (
     MAX_PAGE,
     Scope,
     in_trash,
+    no_message,
     not_found,
     random_id,
     users_table,
@@ -56,7 +60,7 @@ class ConversationVerbs(Scope):
         instructions:  system text for every context window, at most 200,000 characters.
         metadata:      a JSON object of at most 64 kB (setting `max_metadata_bytes`).
 
-        Raises: InvalidArgument, AlreadyExists.
+        Raises: InvalidArgument, AlreadyExists, NotReady (a user whom the linked users table lacks).
         """
         if id is not None:
             check_text("id", id, MAX_ID_CHARS)
@@ -105,6 +109,10 @@ class ConversationVerbs(Scope):
         Raises: InvalidArgument.
         """
         check_int("limit", limit, 1, MAX_PAGE)
+        check_flag("trash", trash)
+        for name, flag in (("pinned", pinned), ("archived", archived)):
+            if flag is not None:
+                check_flag(name, flag)
         if title is not None:
             check_text("title", title, self._settings.max_title_chars)
         wanted = None if metadata is None else self._conversation_metadata(metadata)
@@ -136,10 +144,16 @@ class ConversationVerbs(Scope):
         metadata: dict[str, Any] | Unset = UNSET,
         pinned: bool | None = None,
         archived: bool | None = None,
+        head: int | None = None,
+        restore: bool = False,
     ) -> Conversation:
-        """Change what is given; None clears title or instructions, metadata are replaced whole.
+        """Change what is given, all of it or nothing; None clears title or instructions, metadata are
+        replaced whole.
 
-        Raises: InvalidArgument (also when nothing is given), NotFound, Conflict (in the trash).
+        head, restore:  what `switch_head` and `restore` do, together with the rest.
+
+        Raises: InvalidArgument (also when nothing is given), NotFound (of the conversation, or of such a
+        message), Conflict (in the trash).
         """
         check_text("id", id, MAX_ID_CHARS)
         changes: dict[str, Any] = {}
@@ -149,21 +163,32 @@ class ConversationVerbs(Scope):
             changes["instructions"] = None if instructions is None else check_instructions(instructions)
         if not isinstance(metadata, Unset):
             changes["metadata"] = self._conversation_metadata(metadata)
-        if pinned is not None:
-            changes["pinned"] = pinned
-        if archived is not None:
-            changes["archived"] = archived
-        if not changes:
+        for name, flag in (("pinned", pinned), ("archived", archived)):
+            if flag is not None:
+                changes[name] = check_flag(name, flag)
+        check_flag("restore", restore)
+        if head is not None:
+            check_int("head", head, 1, MAX_SEQ)
+        if not changes and head is None and not restore:
             raise InvalidArgument(
                 "title", "nothing to change was given; give title, instructions, metadata, pinned or archived"
             )
         async with self._db.write(self._user) as tx:
-            changed = await conversations.update(tx, self._user, id, changes)
-            if changed is None and await conversations.get(tx, self._user, id) is not None:
+            changed: Conversation | None = None
+            if restore:
+                changed = await conversations.set_trashed(tx, self._user, id, False)
+            if head is not None:
+                changed = await branches.switch_head(tx, self._user, id, head)
+            if changes and (head is None or changed is not None):
+                changed = await conversations.update(tx, self._user, id, changes)
+            if changed is not None:
+                return changed
+            present = await conversations.get(tx, self._user, id)
+            if present is None:
+                raise not_found(id)
+            if present.deleted_at is not None:
                 raise in_trash(id)
-        if changed is None:
-            raise not_found(id)
-        return changed
+            raise no_message("head", present.last_seq)
 
     async def delete(self, id: str) -> Conversation:
         """Put a conversation into the trash, from which `restore` brings it back; nothing is
@@ -199,8 +224,7 @@ class ConversationVerbs(Scope):
 
         before:  with a time zone. Raises: InvalidArgument.
         """
-        if before.tzinfo is None:
-            raise InvalidArgument("before", "must be a time with a time zone")
+        check_moment("before", before)
         found: list[Conversation] = []
         for trash in (True,) if trash_only else (True, False):
             shown = conversations.Filter(None, None, trash, None, None)
@@ -215,8 +239,12 @@ class ConversationVerbs(Scope):
         return found
 
     async def purge_stale(self, id: str, before: datetime, *, trash_only: bool = False) -> Erased:
-        """`purge`, if `stale` would still name the conversation when its lock is held; else nothing."""
+        """`purge`, if `stale` would still name the conversation when its lock is held; else nothing.
+
+        before:  with a time zone. Raises: InvalidArgument.
+        """
         check_text("id", id, MAX_ID_CHARS)
+        check_moment("before", before)
         async with self._db.write(self._user) as tx:
             await conversations.lock(tx, self._user, id)
             found = await conversations.get(tx, self._user, id)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 from recollect.db import exports
 from recollect.db.database import ReadTx
@@ -19,18 +19,23 @@ from recollect.history.scope import MAX_ID_CHARS, Scope, not_found
 from recollect.models.conversation import Conversation
 from recollect.models.errors import InvalidArgument
 
+PageFormat = Literal["jsonl", "markdown"]
+
 
 @dataclass(slots=True)
 class ExportPage:
     """A piece of the export of one conversation.
 
     begin:  what stands before the messages; empty but on the first page.
+    brief:  the same without instructions, and without metadata either: there may be more of both than a
+            page holds.
     items:  (place, text) of each message, then of each summary. The place of a message is its seq, that
             of a summary the message that it ends with, below zero.
     end:    what stands after all of them; empty where more follow.
     """
 
     begin: str
+    brief: tuple[str, ...]
     items: list[tuple[int, str]]
     end: str
     conversation: Conversation
@@ -64,7 +69,7 @@ class ExportVerbs(Scope):
                 yield piece
 
     async def export_page(
-        self, id: str, *, format: Literal["jsonl", "markdown"] = "jsonl", after: int = 0, max_chars: int
+        self, id: str, *, format: PageFormat = "jsonl", after: int = 0, max_chars: int
     ) -> ExportPage:
         """A piece of the export of one conversation: what comes behind the place `after`, at least one
         message or summary and no more than `max_chars` characters hold. Messages never change, so that
@@ -76,12 +81,16 @@ class ExportVerbs(Scope):
         """
         check_text("id", id, MAX_ID_CHARS)
         check_int("after", after, -MAX_SEQ, MAX_SEQ)
+        if format not in get_args(PageFormat):
+            raise InvalidArgument("format", f"must be one of {', '.join(get_args(PageFormat))}")
         writer = WRITERS[format]()
         places = (after, 0) if after >= 0 else (MAX_SEQ, -after)
         async with self._db.snapshot(self._user) as tx:
             async for exported in exports.conversations(tx, self._user, id, *places):
+                page = ExportPage("", (), [], "", exported.conversation)
                 before = writer.begin() + writer.conversation(exported)
-                page = ExportPage("" if after else before, [], "", exported.conversation)
+                if not after:
+                    page.begin, page.brief = before, _brief(exported, format)
                 length = 0
                 async for place, text in _items(exported, writer):
                     length += len(text)
@@ -147,6 +156,16 @@ async def _conversation(exported: Exported, writer: Writer | None) -> AsyncGener
     async for _, text in _items(exported, writer):
         yield text
     yield writer.close()
+
+
+def _brief(exported: Exported, format: PageFormat) -> tuple[str, ...]:
+    """What stands before the messages, without what may be long."""
+    first = replace(exported.conversation, instructions=None)
+    begins: list[str] = []
+    for conversation in (first, replace(first, metadata={})):
+        writer = WRITERS[format]()
+        begins.append(writer.begin() + writer.conversation(exported._replace(conversation=conversation)))
+    return tuple(begins)
 
 
 async def _items(exported: Exported, writer: Writer) -> AsyncGenerator[tuple[int, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, cast, get_args
 
@@ -102,6 +102,8 @@ def prepare(messages: Sequence[NewMessage], key: str | None, settings: Settings)
 
     Raises: InvalidArgument that names the message and the field.
     """
+    if not isinstance(cast("object", messages), Collection):
+        raise InvalidArgument("messages", "must be a NewMessage or a list of them")
     if not messages:
         raise InvalidArgument("messages", "is empty; an append needs at least one message")
     if len(messages) > settings.max_batch_messages:
@@ -146,6 +148,13 @@ def check_int(argument: str, value: object, lowest: int, highest: int) -> int:
     """An integer within bounds. Raises: InvalidArgument."""
     if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
         raise InvalidArgument(argument, f"must be an integer from {lowest} to {highest}")
+    return value
+
+
+def check_flag(argument: str, value: object) -> bool:
+    """True or false, and nothing that only counts as such. Raises: InvalidArgument."""
+    if not isinstance(value, bool):
+        raise InvalidArgument(argument, "must be true or false")
     return value
 
 

@@ -66,19 +66,21 @@ class MessageVerbs(Scope):
                 else "decides with on_conflict=branch where to branch from; leave after_seq out",
             )
         batch = prepare([new] if isinstance(new, NewMessage) else new, key, self._settings)
-        done = await once_more(
-            partial(
-                messages.append,
-                self._db,
-                self._user,
-                id,
-                batch,
-                key=key,
-                expected_head=expected_head,
-                branch=on_conflict == "branch",
-                after=after_seq,
-            )
+        send = partial(
+            messages.append,
+            self._db,
+            self._user,
+            id,
+            batch,
+            key=key,
+            expected_head=expected_head,
+            branch=on_conflict == "branch",
+            after=after_seq,
         )
+        done = await once_more(send)
+        if done.outcome == "moved" and key is not None:
+            # Where the same append came twice at once, the other one may be what moved the head.
+            done = await once_more(send)
         if done.outcome == "moved":
             raise await self._head_moved(id, expected_head or 0, done.head or 0)
         return self._landed(appended_or_refused(id, done, key), batch)

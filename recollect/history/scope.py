@@ -72,6 +72,10 @@ def in_trash(id: str) -> Conflict:
     return Conflict(f"conversation_id: {id!r} is in the trash and does not change; restore it first")
 
 
+def no_message(argument: str, last_seq: int) -> NotFound:
+    return NotFound(f"{argument}: this conversation has no such message; its last one is {last_seq}")
+
+
 def random_id() -> str:
     """A short random id: models copy it more reliably than a UUID."""
     return _id(secrets.randbits(_ID_BITS))

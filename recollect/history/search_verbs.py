@@ -64,6 +64,10 @@ class SearchVerbs(Scope):
         for name, at in (("since", since), ("until", until)):
             if at is not None:
                 check_moment(name, at)
+        if conversation_id is not None and conversation_id == exclude:
+            raise InvalidArgument("exclude", "is the conversation to search; nothing could be found")
+        if since is not None and until is not None and since >= until:
+            raise InvalidArgument("until", "is not after since; nothing could be found")
         check_int("limit", limit, 1, MAX_HITS)
         check_int("context", context, 0, MAX_NEIGHBOURS)
         where = search.Where(conversation_id, exclude, role, since, until)

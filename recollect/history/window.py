@@ -151,6 +151,7 @@ def build_window(conversation_id: str, found: Window, planned: Plan) -> Shown:
         omitted=found.length - len(shown),
         summary_upto=summary.upto_seq if summary else 0,
         trashed=found.trashed,
+        instructions_left_out=instructions is None and found.instructions is not None,
     )
     if whole and (shown or not units):
         window.repairs = [line for _, line in sorted(_located(repairs))]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
 
-from recollect.models.errors import InvalidArgument
+from recollect.models.errors import InvalidSetting
 from recollect.settings import Settings
 
 MCP_PATH = "/mcp"
@@ -37,7 +37,7 @@ class Address:
         This machine's own names are always accepted: no name server can give them to a web page
         from elsewhere.
 
-        Raises: InvalidArgument where it listens on all addresses and nobody said how it is called.
+        Raises: InvalidSetting where it listens on all addresses and nobody said how it is called.
         """
         name = f"[{host}]" if ":" in host else host
         names = list(_LOOPBACK if is_everywhere(host) else (*_LOOPBACK, name))
@@ -46,7 +46,7 @@ class Address:
         url = settings.public_url
         if url is None:
             if is_everywhere(host):
-                raise InvalidArgument(
+                raise InvalidSetting(
                     "public_url",
                     f"is needed to listen on {host}: the address that clients use, such as "
                     "https://history.example.com (RECOLLECT_PUBLIC_URL)",

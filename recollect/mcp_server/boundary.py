@@ -11,10 +11,19 @@ from collections.abc import Iterable
 from typing import Any
 
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
+from mcp.shared.exceptions import MCPError
+from mcp.types import INVALID_PARAMS
 from pydantic import ValidationError
 
 from recollect.mcp_server import render
-from recollect.models.errors import HeadMoved, NotFound, OutcomeUnknown, RecollectError, Unavailable
+from recollect.models.errors import (
+    HeadMoved,
+    InvalidArgument,
+    NotFound,
+    OutcomeUnknown,
+    RecollectError,
+    Unavailable,
+)
 
 MAX_PROBLEMS = 5
 """Most problems of one call that are listed."""
@@ -39,9 +48,14 @@ def explain_unforeseen(tool: str) -> str:
     )
 
 
-def explain_resource(error: RecollectError) -> ResourceError:
-    """The same for a resource: missing ones are told apart from the rest by the protocol's code."""
-    return ResourceNotFoundError(str(error)) if isinstance(error, NotFound) else ResourceError(explain(error))
+def explain_resource(error: RecollectError) -> ResourceError | MCPError:
+    """The same for a resource: the protocol's code tells what is missing, and what was asked wrongly, from
+    the rest."""
+    if isinstance(error, NotFound):
+        return ResourceNotFoundError(str(error))
+    if isinstance(error, InvalidArgument):
+        return MCPError(code=INVALID_PARAMS, message=explain(error))
+    return ResourceError(explain(error))
 
 
 def unknown_arguments(tool: str, unknown: Iterable[str], known: Iterable[str]) -> str:

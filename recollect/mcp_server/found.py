@@ -23,11 +23,11 @@ MAX_TOKENS = render.MAX_TOKENS - 2_000
 """Words in bold cost more than the estimate says of them."""
 
 
-def page(page: SearchPage) -> str:
+def page(page: SearchPage, conversation_id: str | None = None) -> str:
     """Hits, best first; those that follow each other in one conversation stand in one fence. A message that
-    is next to several hits, or a hit itself, is shown once."""
+    is next to several hits, or a hit itself, is shown once. conversation_id: the one that was searched."""
     if not page.hits:
-        return NOTHING
+        return NOTHING if conversation_id is None else NOTHING + _only(conversation_id)
     shown = {(hit.conversation_id, hit.seq) for hit in page.hits}
     blocks: list[str] = []
     for _, group in groupby(page.hits, key=lambda hit: hit.conversation_id):
@@ -44,6 +44,12 @@ def page(page: SearchPage) -> str:
     if page.next_cursor is not None:
         steps += f' More hits: cursor="{page.next_cursor}", same query and filters.'
     return "\n".join([render.NOTICE, *blocks, steps])
+
+
+def _only(conversation_id: str) -> str:
+    """An id that was mistyped finds nothing either."""
+    id = render.attribute(conversation_id)
+    return f" Only conversation_id={id} was searched: is it right, and the conversation not in the trash?"
 
 
 def how_many_fit(page: SearchPage) -> int:

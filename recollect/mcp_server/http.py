@@ -28,9 +28,7 @@ from recollect.mcp_server.guard import Guard, Refuse, in_plain_text
 from recollect.mcp_server.metadata import metadata_routes
 from recollect.mcp_server.quiet import Quiet
 from recollect.mcp_server.server import RecollectServer
-
-MAX_BODY = 64 * 1024 * 1024
-"""Largest request in bytes: a message of 10 MB of which every character is escaped, and its frame."""
+from recollect.settings import MAX_REQUEST_BYTES
 
 MESSAGES_PATH = "/messages/"
 
@@ -79,16 +77,18 @@ def create_http_app(
         if door is None:
             return app
         metadata_url = address.metadata_url(path)
-        return Bearer(app, door.authenticator, door.limits, metadata_url=metadata_url, max_body=MAX_BODY)
+        return Bearer(
+            app, door.authenticator, door.limits, metadata_url=metadata_url, max_body=MAX_REQUEST_BYTES
+        )
 
     server.streamable_http_app(
         stateless_http=stateless,
         json_response=json_response,
         transport_security=_UNCHECKED,
-        max_request_body_size=MAX_BODY,
+        max_request_body_size=MAX_REQUEST_BYTES,
     )
     streamable = Quiet(StreamableHTTPASGIApp(server.session_manager))
-    sse = SseServerTransport(MESSAGES_PATH, _UNCHECKED, MAX_BODY)
+    sse = SseServerTransport(MESSAGES_PATH, _UNCHECKED, MAX_REQUEST_BYTES)
     return Starlette(
         routes=[
             Route(MCP_PATH, endpoint=protected(streamable, MCP_PATH)),
@@ -135,12 +135,12 @@ class SseMessages:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "POST":
             try:
-                body = await read_body(receive, MAX_BODY)
+                body = await read_body(receive, MAX_REQUEST_BYTES)
                 jsonrpc_message_adapter.validate_json(body, by_name=False)
             except ClientDisconnect:
                 return
             except TooLarge:
-                await too_large(MAX_BODY)(scope, receive, send)
+                await too_large(MAX_REQUEST_BYTES)(scope, receive, send)
                 return
             except ValidationError:
                 await PlainTextResponse("The request is no JSON-RPC message.\n", 400)(scope, receive, send)

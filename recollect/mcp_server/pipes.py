@@ -33,9 +33,7 @@ from mcp.types import (
 )
 
 from recollect.mcp_server.wire import Refused, decode, encode, find_id, refuse
-
-MAX_LINE = 64 * 1024 * 1024
-"""Longest line in bytes: a message of 10 MB of which every character is escaped, and its frame."""
+from recollect.settings import MAX_REQUEST_BYTES
 
 DRAIN = 0.7
 """Seconds that requests under way may take to be answered after the input has ended."""
@@ -185,7 +183,7 @@ class Lines:
             if line:
                 yield line
         self._size += len(rest)
-        if rest and (self._size <= MAX_LINE or not self._kept):
+        if rest and (self._size <= MAX_REQUEST_BYTES or not self._kept):
             self._kept.append(rest)
 
 
@@ -204,8 +202,8 @@ def _read(
 
 
 def _finished(kept: list[bytes], size: int, piece: bytes) -> bytes | Refused | None:
-    if size + len(piece) > MAX_LINE:
-        problem = f"Invalid request: a line may have {MAX_LINE} bytes"
+    if size + len(piece) > MAX_REQUEST_BYTES:
+        problem = f"Invalid request: a line may have {MAX_REQUEST_BYTES} bytes"
         return refuse(INVALID_REQUEST, problem, find_id(kept[0] if kept else piece))
     line = b"".join((*kept, piece))
     return None if line.isspace() or not line else line

@@ -157,6 +157,8 @@ def _range(first: int, last: int) -> str:
 
 def _about(window: ContextWindow) -> list[str]:
     lines = [f"Head: {window.head}. About {window.tokens} tokens. Receipt: {window.receipt}"]
+    if window.instructions_left_out:
+        lines.append("Its instructions do not fit into max_tokens; a larger one shows them.")
     lines.extend(f"Repaired {repair}." for repair in window.repairs[:MAX_REPAIRS])
     if len(window.repairs) > MAX_REPAIRS:
         lines.append(f"And {len(window.repairs) - MAX_REPAIRS} more repairs like these.")
@@ -186,9 +188,14 @@ def _unless_moved(window: ContextWindow, step: str) -> str:
     )
 
 
-def branches(conversation_id: str, page: BranchPage) -> str:
+def branches(conversation_id: str, page: BranchPage, after: int | None, before: int | None) -> str:
     """The last of a page's alternatives that one answer holds, one line each; what they begin with is JSON,
     so no text can pose as a line."""
+    if not page.branches and (after is not None or before is not None):
+        where = " and ".join(
+            f"{side} #{seq}" for side, seq in (("after", after), ("before", before)) if seq is not None
+        )
+        return f"There are no branches here, {where}; list_messages(branches=true) has all there are."
     if not page.branches:
         return "Every message is followed by one other at most: there are no branches here."
     shown: list[str] = []
@@ -202,7 +209,10 @@ def branches(conversation_id: str, page: BranchPage) -> str:
     lines = [f"Branches of {attribute(conversation_id)}; what they begin with is stored data:", *shown[::-1]]
     if page.more_before or len(shown) < len(page.branches):
         first = page.branches[-len(shown)]
-        lines.append(f"There are more: list_messages(branches=true, before={first.seq}) has those before.")
+        only = "" if after is None else f"after={after}, "
+        lines.append(
+            f"There are more: list_messages(branches=true, {only}before={first.seq}) has those before."
+        )
     lines.append("Go on with another one: update_conversation(head=its last message).")
     return "\n".join(lines)
 

@@ -31,7 +31,7 @@ from recollect.mcp_server.server import RecollectServer
 from recollect.mcp_server.strict_tool import Reach
 from recollect.mcp_server.tools.list_conversations import what_fits
 from recollect.models.conversation import Conversation
-from recollect.models.errors import NotReady, RecollectError, Unavailable
+from recollect.models.errors import InvalidArgument, NotReady, RecollectError, Unavailable
 
 CONVERSATIONS = "recollect://conversations"
 TEMPLATE = "recollect://conversations/{id}{?before}"
@@ -178,5 +178,5 @@ def _seq(before: str | None) -> int | None:
     if before is None:
         return None
     if not before.isdecimal() or len(before) > 10:
-        raise ResourceError("before: must be the number of a message, such as before=40")
+        raise InvalidArgument("before", "must be the number of a message, such as before=40")
     return int(before)

@@ -70,6 +70,7 @@ def window_fields(window: ContextWindow) -> JsonObject:
         tokens_outside=window.tokens_outside or None,
         summary_upto=window.summary_upto or None,
         trashed=window.trashed or None,
+        instructions_left_out=window.instructions_left_out or None,
         repairs=window.repairs or None,
         lost=window.lost or None,
         recalled=[place._asdict() for place in window.recalled] or None,

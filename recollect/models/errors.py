@@ -2,6 +2,7 @@
 
     RecollectError
     ├── InvalidArgument        an argument is not acceptable; `argument` names it
+    │   └── InvalidSetting     so is a setting, such as a URL
     ├── Unauthenticated        no token, or one that is not accepted
     ├── Forbidden              the token does not allow this; `scopes` are those it takes
     ├── TooManyRequests        the user's minute is used up; `retry_after` seconds

@@ -168,6 +168,7 @@ class ContextWindow:
                 summary would help, see `save_summary`.
     summary_upto:  the message up to which the summary goes that stands in front; 0: none does.
     trashed:    the conversation is in the trash: nothing can be appended until it is restored.
+    instructions_left_out:  it has instructions, of which the budget holds not even the beginning.
     receipt:    reproduces this window later, byte for byte; see `History.context`.
     repairs:    what was synthesised or dropped to keep the window valid, one line each.
     lost:       what has no counterpart in this format, one line each.
@@ -194,6 +195,7 @@ class ContextWindow:
     repairs: list[str] = field(default_factory=list[str])
     lost: list[str] = field(default_factory=list[str])
     recalled: list[RecalledMessage] = field(default_factory=list[RecalledMessage])
+    instructions_left_out: bool = False
 
 
 @dataclass(slots=True)

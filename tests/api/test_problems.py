@@ -17,7 +17,7 @@ from recollect.api.problems import DEFECT, HTTP_KINDS, KINDS, kind_of
 from recollect.history.history import History
 from recollect.identity.caller import Caller
 from recollect.models import errors
-from recollect.models.errors import NotReady, OutcomeUnknown, RecollectError, Unavailable
+from recollect.models.errors import InvalidSetting, NotReady, OutcomeUnknown, RecollectError, Unavailable
 from tests.api.conftest import Server, Tokens, listening, problem
 from tests.api.surface import never
 
@@ -90,7 +90,11 @@ async def test_a_database_that_cannot_answer_says_when_to_come_back(broken: Brok
 
 @pytest.mark.parametrize(
     ("error", "name"),
-    [(OutcomeUnknown("Look first."), "outcome-unknown"), (NotReady("Migrate."), "not-ready")],
+    [
+        (OutcomeUnknown("Look first."), "outcome-unknown"),
+        (NotReady("Migrate."), "not-ready"),
+        (InvalidSetting("database_url", "has an empty host"), "misconfigured"),
+    ],
 )
 async def test_what_waiting_does_not_help_names_no_time(
     broken: Broken, error: RecollectError, name: str
@@ -98,6 +102,7 @@ async def test_what_waiting_does_not_help_names_no_time(
     answer = await fail(broken, error)
     fields: dict[str, Any] = problem(answer, 503, name)
     assert fields["detail"] == str(error)
+    assert "argument" not in fields
     assert "retry-after" not in answer.headers
 
 

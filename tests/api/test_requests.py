@@ -185,6 +185,14 @@ async def test_a_body_has_to_be_called_json(api: httpx2.AsyncClient) -> None:
     assert answer.status_code == 201
 
 
+async def test_a_body_that_nobody_reads_is_refused(api: httpx2.AsyncClient, talk: str) -> None:
+    for method, address in (("DELETE", talk), ("POST", f"{talk}/restore"), ("GET", talk)):
+        refused = await api.request(method, address, json={"permanent": True})
+        assert problem(refused, 422, "invalid-argument")["argument"] == "body"
+    assert (await api.get(talk)).json()["deleted_at"] is None
+    assert (await api.request("POST", f"{talk}/restore", json={})).status_code == 200
+
+
 async def test_a_body_of_more_than_64_mb_is_refused_declared_or_not(
     api: httpx2.AsyncClient, talk: str
 ) -> None:

@@ -79,6 +79,17 @@ def test_what_was_imported_is_found(ran: Run, tmp_path: Path) -> None:
     ran("import", file)
     assert len(ran("search", "--json", "--limit", "70", "lighthouse").out.splitlines()) == 60
     assert ran("search", "--limit", "55", "lighthouse").out.endswith("There are more: --limit shows them.\n")
+    all_of_them = len(ran("search", "--json", "--limit", "70", "lighthouse").out.splitlines())
+    for words in (
+        ["lighthouse", "-lighthouse"],
+        ["-lighthouse", "lighthouse"],
+        ["lighthouse", "--", "-lighthouse"],
+    ):
+        assert "Nothing was found" in ran("search", "--limit", "70", *words).out, words
+    without = ran("search", "lighthouse", "-berlin", '-"in may"', "--limit", "70", "--json").out
+    assert len(without.splitlines()) == all_of_them
+    for wrong in (["--limti", "5", "x"], ["-x", "y"]):
+        assert ran("search", *wrong).code == 2
     refused = ran("search", "the")
     assert (refused.code, refused.out) == (1, "")
     assert refused.err.startswith("recollect: query: holds only words that are everywhere")

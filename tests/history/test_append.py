@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import random
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,13 @@ from recollect.models.errors import (
 )
 from recollect.models.message import Appended, NewMessage
 from recollect.settings import Settings
+
+WAITING = """
+SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted AND pid IN (
+    SELECT pid FROM pg_locks JOIN pg_database AS d ON d.oid = database WHERE datname = current_database()
+)
+"""
+"""How many backends of this database wait for a lock."""
 
 
 def user(text: str) -> NewMessage:
@@ -98,6 +106,30 @@ async def test_a_retry_is_recognised_although_the_head_it_expected_has_moved(
 ) -> None:
     await history.append(c, user("a"), key="k", expected_head=0)
     assert (await history.append(c, user("a"), key="k", expected_head=0)).replayed
+
+
+async def test_a_retry_beside_the_call_that_it_repeats_is_recognised(
+    database_url: str, history: History, c: str
+) -> None:
+    """As after an answer that came too late: what moved the head is the append itself."""
+    locking = await asyncpg.connect(database_url)
+    try:
+        await locking.execute("BEGIN; SELECT FROM recollect.conversation FOR UPDATE")
+        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+            calls = [
+                group.create_task(history.append(c, [user("a"), user("b")], key="k", expected_head=0))
+                for _ in range(2)
+            ]
+            for _ in range(1_000):
+                if await locking.fetchval(WAITING) == len(calls):
+                    break
+                await asyncio.sleep(0.01)
+            await locking.execute("COMMIT")
+    finally:
+        await locking.close()
+    done = sorted((call.result() for call in calls), key=lambda one: one.replayed)
+    assert done == [Appended(c, 1, 2, 2), Appended(c, 1, 2, 2, replayed=True)]
+    assert await texts(history, c) == ["a", "b"]
 
 
 async def test_a_retry_is_recognised_whatever_the_order_of_keys_in_its_objects(

@@ -48,6 +48,18 @@ async def test_messages_that_answer_stand_at_the_end_with_their_place(talk: Hist
     assert "nothing of that" not in recalled
 
 
+async def test_more_of_the_best_is_shown_than_of_the_others(history: History) -> None:
+    await history.create(id="new")
+    for number in range(12):
+        await history.create(id=f"{number}")
+        await history.append(f"{number}", NewMessage("user", "lighthouse " + "and so on " * 200))
+    window = await history.context("new", query=QUERY, max_tokens=8_000)
+    shown = [block.count("and so on") for block in window.text.split("lighthouse")[1:]]
+    assert len(shown) == 12
+    assert 80 < min(shown[:8]) <= max(shown[:8]) < 95
+    assert 40 < min(shown[8:]) <= max(shown[8:]) < 55
+
+
 async def test_a_long_neighbour_ends_in_a_sign_that_it_goes_on(talk: History) -> None:
     window = await talk.context("talk", query="northern pier", max_tokens=2_000)
     assert "\n1 filler words 1 filler words" in window.text

@@ -295,6 +295,8 @@ async def test_what_cannot_be_searched_for_is_refused(harbour: History, query: s
         ({"since": NOON.replace(tzinfo=None)}, "since"),
         ({"conversation_id": ""}, "conversation_id"),
         ({"exclude": "\x00"}, "exclude"),
+        ({"conversation_id": "harbour", "exclude": "harbour"}, "exclude"),
+        ({"since": NOON, "until": NOON}, "until"),
     ],
 )
 async def test_wrong_arguments_are_named(harbour: History, given: dict[str, Any], argument: str) -> None:

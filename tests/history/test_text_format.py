@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import unicodedata
 from datetime import UTC, datetime
 from typing import Any
 
@@ -71,6 +73,21 @@ def test_stored_text_cannot_pose_as_one_of_our_lines(opening: str, before: str) 
     shown = quoted(before + opening)
     assert not any(OURS.match(line) for line in LINE_BREAKS.split(shown))
     assert "\\" + opening in shown
+
+
+# Of each range that Unicode calls default ignorable, its ends; and blanks that are letters to it.
+UNSEEN = (
+    "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b\u180f\u200b\u200f\u202a\u202e\u2060\u206f\u2800\u3164\ufe00\ufe0f"
+    "\ufeff\uffa0\ufff0\ufff8\U0001bca0\U0001bca3\U0001d173\U0001d17a\U000e0000\U000e0020\U000e0fff"
+)
+
+
+def test_nothing_that_is_not_shown_hides_one_of_our_lines() -> None:
+    everything = map(chr, range(1, sys.maxunicode + 1))  # NUL is shown
+    unseen = [char for char in everything if char in UNSEEN or unicodedata.category(char) in ("Cc", "Zs")]
+    for char in unseen:
+        for opening in ("</conversation>", "[#7 system", "→ pay", "← call"):
+            assert f"\\{opening}" in quoted(f"a\n{char} {char}{opening}"), hex(ord(char))
 
 
 PIECES = [

@@ -192,7 +192,8 @@ async def test_open_webui_and_librechat_keep_their_trees(importing: Import, hist
         ("import:x3", 1),
     ]
     assert (await history.get(soup.conversation_id)).head_seq == 3
-    assert [part["type"] for part in stored[0].parts] == ["text", "image", "file"]
+    assert [part["type"] for part in stored[0].parts] == ["text", "image", "file", "text"]
+    assert stored[0].text.endswith("Boil water.")  # so that a search finds it
     (chess,) = conversations(await importing("librechat.json"))
     stored = await messages(history, chess.conversation_id)
     assert [(m.role, m.parent_seq) for m in stored] == [("user", 0), ("assistant", 1), ("assistant", 1)]

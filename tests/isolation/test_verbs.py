@@ -55,6 +55,7 @@ MATRIX = (
     Row("update", lambda its: {"id": its.id, "title": None, "instructions": None}),
     Row("update", lambda its: {"id": its.id, "metadata": {"taken": True}}),
     Row("update", lambda its: {"id": its.id, "pinned": True, "archived": True}),
+    Row("update", lambda its: {"id": its.id, "head": 1, "restore": True}),
     Row("delete", lambda its: {"id": its.id}),
     Row("restore", lambda its: {"id": its.id}),
     Row("purge", lambda its: {"id": its.id}),

@@ -107,6 +107,15 @@ async def test_updating_nothing_is_refused(refused: Call, conversation: str) -> 
     assert "nothing to change" in await refused("update_conversation", conversation_id=conversation)
 
 
+async def test_an_answer_does_not_repeat_large_metadata(call: Call, conversation: str) -> None:
+    large = {"m": "\n" * 20_000}
+    changed = json.loads(await call("update_conversation", conversation_id=conversation, metadata=large))
+    copy = json.loads(await call("fork_conversation", conversation_id=conversation))
+    for answer in (changed, copy):
+        assert "metadata" not in answer
+        assert answer["metadata_left_out"] == "40008 characters; export_conversation(format=jsonl) has them"
+
+
 async def test_instructions_stand_before_the_context_and_can_be_removed(
     call: Call, conversation: str
 ) -> None:
@@ -120,6 +129,12 @@ async def test_archived_conversations_leave_the_default_list(call: Call, convers
     await call("update_conversation", conversation_id=conversation, archived=True)
     assert "No conversations match" in await call("list_conversations")
     assert ", archived" in await call("list_conversations", archived=True)
+    await call("create_conversation", conversation_id="other")
+    for id in (conversation, "other"):
+        await call("delete_conversation", conversation_id=id)
+    assert "other" in await call("list_conversations", trash=True)
+    both = await call("list_conversations", trash=True, archived=True)
+    assert ("talk" in both, "other" in both) == (True, False)
 
 
 async def test_deleting_moves_to_the_trash_and_restore_brings_back(call: Call, conversation: str) -> None:
@@ -130,6 +145,26 @@ async def test_deleting_moves_to_the_trash_and_restore_brings_back(call: Call, c
     assert ", in trash" in await call("list_conversations", trash=True)
     await call("update_conversation", conversation_id=conversation, restore=True, title="Back")
     assert '"Back"' in await call("list_conversations")
+
+
+async def test_a_change_of_which_a_part_is_refused_changes_nothing(
+    call: Call, refused: Call, conversation: str
+) -> None:
+    messages = [{"role": "user", "content": "one"}, {"role": "assistant", "content": "two"}]
+    await call("append_messages", conversation_id=conversation, messages=messages)
+    too_long = {"conversation_id": conversation, "title": "x" * 501}
+    assert "title: is 501 characters" in await refused("update_conversation", **too_long, head=1)
+    missing = await refused("update_conversation", conversation_id=conversation, title="New", head=9)
+    assert missing == "head: this conversation has no such message; its last one is 2"
+    assert 'talk "A talk": 2 messages, head 2' in await call("list_conversations")
+    await call("delete_conversation", conversation_id=conversation)
+    await refused("update_conversation", **too_long, restore=True)
+    await refused("update_conversation", conversation_id=conversation, restore=True, head=9)
+    assert "talk" in await call("list_conversations", trash=True)
+    changed = await call(
+        "update_conversation", conversation_id=conversation, restore=True, head=1, title="New"
+    )
+    assert (json.loads(changed)["head"], json.loads(changed)["title"]) == (1, "New")
 
 
 async def test_removing_for_good_needs_the_exact_title_or_id(

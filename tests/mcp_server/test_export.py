@@ -121,6 +121,26 @@ async def test_a_message_that_no_page_holds_is_named(client: Client, history: Hi
     assert "fine" in await export(client, conversation_id=id, after=1)
 
 
+@pytest.mark.parametrize("words", ["be brief ", "漢字", "\u2028"])
+async def test_instructions_and_metadata_that_no_page_holds_are_named(
+    words: str, client: Client, store: Recollect, history: History, tmp_path: Path
+) -> None:
+    long, large = (words * 200_000)[:200_000], {"m": (words * 9_000)[:9_000]}
+    id = (await history.create(title="Long", instructions=long, metadata=large)).id
+    await history.append(id, NewMessage("user", "hello"))
+    rest = r"\d+ characters of instructions and metadata; `recollect export` has them"
+    text = await export(client, conversation_id=id)
+    assert re.search(rf"^# Long\n\n.*\n\n\*\({rest}\)\*\n\n## #1 user", text, re.MULTILINE)
+    jsonl = await export(client, conversation_id=id, format="jsonl")
+    assert re.fullmatch(rest, json.loads(jsonl.splitlines()[2])["more"]["left_out"])
+    assert max(estimate(text), estimate(jsonl)) < 10_000
+    (tmp_path / "a.jsonl").write_text(jsonl)
+    (report,) = await taken_in(store.for_user("bob"), tmp_path / "a.jsonl")
+    assert isinstance(report, ConversationReport)
+    assert (report.outcome, report.added) == ("created", 1)
+    assert "names something that no page of this export held" in report.notes.problems[0]
+
+
 async def test_the_resource_is_the_whole_export(client: Client, history: History) -> None:
     id = await long_conversation(history)
     (content,) = (await client.read_resource(f"{uri_of(id)}/export")).contents

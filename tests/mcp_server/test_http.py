@@ -96,8 +96,8 @@ def test_anything_but_loopback_is_refused_with_a_reason(host: str) -> None:
         check=False,
         env=environment({}),
     )
-    assert done.returncode == 1
-    assert done.stderr.startswith("recollect: host: must be of this machine alone")
+    assert done.returncode == 2
+    assert done.stderr.startswith("recollect: RECOLLECT_HOST: must be of this machine alone")
     assert len(done.stderr.splitlines()) == 1
 
 

@@ -13,6 +13,7 @@ from mcp import Client
 
 from recollect.db import messages
 from recollect.db.messages import Run
+from recollect.history.history import History
 from recollect.history.tokens import estimate
 from recollect.models.message import Message
 from tests.mcp_server.conftest import Call, text_of
@@ -251,6 +252,18 @@ async def test_the_context_ends_with_the_head_for_the_next_append(call: Call, co
     assert seqs(text) == [1, 2, 3]
     assert text.endswith("Append the next messages with expected_head=3.")
     assert text == await call("load_context", conversation_id=conversation)
+
+
+async def test_instructions_that_do_not_fit_are_told(call: Call, history: History, conversation: str) -> None:
+    await call("update_conversation", conversation_id=conversation, instructions="Answer briefly. " * 20)
+    await call("append_message", conversation_id=conversation, role="user", content="hi")
+    told = "Its instructions do not fit into max_tokens; a larger one shows them."
+    small = await call("load_context", conversation_id=conversation, max_tokens=100)
+    assert told in small.splitlines()
+    assert "<instructions>" not in small
+    assert (await history.context(conversation, max_tokens=20, format="openai")).instructions_left_out
+    enough = await call("load_context", conversation_id=conversation, max_tokens=400)
+    assert ("<instructions>" in enough, told in enough) == (True, False)
 
 
 async def test_repairs_are_told_the_first_ones_one_by_one(call: Call, conversation: str) -> None:

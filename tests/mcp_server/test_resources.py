@@ -89,10 +89,23 @@ async def test_what_is_missing_and_what_is_another_user_s_are_not_found_alike(
     assert len(set(errors)) == 1
 
 
-async def test_a_wrong_before_is_refused(client: Client, history: History) -> None:
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("talk?before=x", "before: must be the number of a message"),
+        ("talk?before=9999999999", "before: must be an integer from 0 to"),
+        ("%00", "conversation_id: contains U\\+0000"),
+        ("%00/export", "conversation_id: contains U\\+0000"),
+        ("x" * 201, "conversation_id: is 201 characters long"),
+    ],
+)
+async def test_a_wrong_address_is_the_callers_mistake(
+    client: Client, history: History, address: str, says: str
+) -> None:
     await history.create(id="talk")
-    with pytest.raises(MCPError, match="before: must be the number of a message"):
-        await client.read_resource(f"{CONVERSATIONS}/talk?before=x")
+    with pytest.raises(MCPError, match=says) as refused:
+        await client.read_resource(f"{CONVERSATIONS}/{address}")
+    assert refused.value.error.code == INVALID_PARAMS
 
 
 async def test_ids_are_completed_from_their_start_and_from_titles(client: Client, history: History) -> None:

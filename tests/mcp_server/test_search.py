@@ -100,7 +100,14 @@ async def test_what_cannot_be_searched_for_is_refused_with_a_way_on(sea: Client)
         result = await sea.call_tool("search_messages", arguments)
         assert result.is_error
         assert text_of(result).startswith(named)
-    assert "Any one word is enough" in await search(sea, query="zeppelin")
+    assert (await search(sea, query="zeppelin")).endswith("list_conversations shows what there is.")
+
+
+async def test_where_nothing_is_found_the_id_may_be_wrong(sea: Client) -> None:
+    mistyped = await search(sea, query="lighthouse", conversation_id="harbor")
+    assert "Any one word is enough" in mistyped
+    asked = 'Only conversation_id="harbor" was searched: is it right, and the conversation not in the trash?'
+    assert mistyped.endswith(asked)
 
 
 @pytest.mark.parametrize("word", ["otter ", "水獭在河里游泳", "🦦 otter "])

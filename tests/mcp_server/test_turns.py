@@ -79,6 +79,10 @@ async def test_errors_name_the_argument_of_this_call(refused: Call, conversation
     assert (await refused("open_turn", content="hi", key="")).startswith("key:")
     named = await refused("open_turn", content="hi", key="k", conversation_id=conversation, title="x")
     assert named.startswith("title: is for a conversation that begins with this turn")
+    forgotten = await refused("open_turn", content="hi", key="k", known_head=3)
+    assert forgotten == "known_head: is of a conversation that is there: pass its id too, or leave this out"
+    too_far = {"conversation_id": conversation, "branches": True, "after": 2**31}
+    assert (await refused("list_messages", **too_far)).startswith("after: must be an integer")
 
 
 async def test_an_edit_shows_in_the_list_as_a_branch(call: Call, conversation: str) -> None:
@@ -120,6 +124,45 @@ async def test_a_long_list_of_branches_comes_in_pages(call: Call, conversation: 
     assert seen == list(range(2, 202))
     few = await call("list_messages", conversation_id=conversation, branches=True, limit=3)
     assert [line.split()[0] for line in few.splitlines()[1:4]] == ["#199", "#200", "#201"]
+
+
+async def test_branches_after_one_message_come_in_pages_of_their_own(call: Call, conversation: str) -> None:
+    await branched(call, conversation)
+    for number in range(6):
+        await call(
+            "append_message", conversation_id=conversation, role="user", content=f"{number}", after_seq=1
+        )
+    ask = {"conversation_id": conversation, "branches": True}
+    shown: list[int] = []
+    more: dict[str, int] = {"after": 1}
+    while more:
+        text = await call("list_messages", **ask, **more, limit=4)
+        shown[:0] = map(int, re.findall(r"^#(\d+) after #1", text, re.MULTILINE))
+        found = re.search(r"list_messages\(branches=true, after=(\d+), before=(\d+)\)", text)
+        more = {} if found is None else {"after": int(found[1]), "before": int(found[2])}
+    assert shown == [2, 5, 6, 7, 8, 9, 10]
+    none = await call("list_messages", **ask, after=1, before=2)
+    assert none.startswith("There are no branches here, after #1 and before #2;")
+
+
+async def test_what_a_call_would_not_keep_is_refused_by_name(
+    call: Call, refused: Call, conversation: str
+) -> None:
+    await branched(call, conversation)
+    window = json.loads(await call("load_context", conversation_id=conversation, format="openai"))
+    for tool, kept, name, value in (
+        ("list_messages", {"branches": True}, "around", 2),
+        ("list_messages", {"branches": True}, "order", "desc"),
+        ("list_messages", {"branches": True}, "detail", "full"),
+        ("list_messages", {"branches": True}, "format", "json"),
+        ("load_context", {"receipt": window["receipt"]}, "upto_seq", 2),
+        ("load_context", {"receipt": window["receipt"]}, "format", "anthropic"),
+        ("delete_conversation", {}, "confirm", "A talk"),
+    ):
+        assert (await refused(tool, conversation_id=conversation, **kept, **{name: value})).startswith(
+            f"{name}: "
+        )
+    assert "talk" in await call("list_conversations")
 
 
 async def test_no_stored_text_poses_as_a_line_of_the_list_of_branches(call: Call, conversation: str) -> None:

@@ -83,8 +83,8 @@ def _message(said: JsonObject, notes: Notes) -> NewMessage | None:
         parts.append({"type": "text", "text": merged, "merged": True})
     for file in items(said, "files"):
         if isinstance(file, dict):
-            parts.append(_file(cast("JsonObject", file)))
-            notes.converted["files, kept as references or with their bytes"] += 1
+            parts += _file(cast("JsonObject", file))
+            notes.converted["files, kept as references or with their bytes, and their text"] += 1
     error = said.get("error")
     shown = text(obj(said, "error"), "content", "message") or (error if isinstance(error, str) else None)
     if error and not parts:
@@ -129,21 +129,19 @@ def _output(listed: list[object]) -> list[Part]:
     return parts
 
 
-def _file(file: JsonObject) -> Part:
+def _file(file: JsonObject) -> list[Part]:
+    """A file, and behind it the text that was taken out of it, to be read and found like what was said."""
     kind = "image" if file.get("type") == "image" else "file"
     url = text(file, "url")
     where = {} if url is None else media.located(url)
     inner = obj(file, "file")
-    return {
+    part: Part = {
         "type": kind,
         **where,
-        **kept(
-            name=text(file, "name") or text(inner, "filename"),
-            text=text(obj(inner, "data"), "content"),
-            file_id=text(file, "id"),
-            provider=SOURCE,
-        ),
+        **kept(name=text(file, "name") or text(inner, "filename"), file_id=text(file, "id"), provider=SOURCE),
     }
+    extracted = text(obj(inner, "data"), "content")
+    return [part] if extracted is None else [part, {"type": "text", "text": extracted}]
 
 
 FORMAT = ImportFormat("Open WebUI's chats", matches, one_each(matches, read, "a chat"))

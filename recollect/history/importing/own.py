@@ -137,6 +137,8 @@ class _Reader:
         keys: set[str] = set()
         while (line := self._line()) is not None:
             if "more" in line.value:
+                if "left_out" in obj(line.value, "more"):
+                    found.notes.fail(f"{line.where}: names something that no page of this export held")
                 continue
             if "message" not in line.value and "summary" not in line.value:
                 self._next = line

@@ -27,6 +27,8 @@ async def delete_conversation(
     """Put a conversation into the trash; update_conversation(restore=true) brings it back. The
     trash is kept until permanent=true removes a conversation, in the trash or not. Returns what
     was removed. Ask the user before permanent."""
+    if confirm and not permanent:
+        raise InvalidArgument("confirm", "is for permanent=true; leave it out to put it into the trash")
     if not permanent:
         trashed = await history.delete(conversation_id)
         return acknowledge(

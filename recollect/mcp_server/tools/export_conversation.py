@@ -25,23 +25,35 @@ async def export_conversation(
     after = 0 if after is None else after
     format = "markdown" if format is None else format
     page = await history.export_page(conversation_id, format=format, after=after, max_chars=render.MAX_CHARS)
+    begin = next((begin for begin in (page.begin, *page.brief) if not _exceeds_page(begin)), "")
+    if len(begin) < len(page.begin):
+        begin += _left_out(len(page.begin) - len(begin), format)
     shown: list[str] = []
-    last, tokens, chars = after, estimate(page.begin), len(page.begin)
+    last, tokens, chars = after, estimate(begin), len(begin)
     for place, text in page.items:
+        if _exceeds_page(text):
+            text = _too_large(place, len(text), format)
         cost, length = estimate(text), len(text)
-        if cost > render.MAX_TOKENS or length > render.MAX_CHARS:
-            text = _too_large(place, length, format)
-            cost, length = estimate(text), len(text)
         tokens, chars = tokens + cost, chars + length
         if shown and (tokens > render.MAX_TOKENS or chars > render.MAX_CHARS):
             break
         shown.append(text)
         last = place
     more = page.more or len(shown) < len(page.items)
-    text = page.begin + "".join(shown) + ("" if more else page.end)
+    text = begin + "".join(shown) + ("" if more else page.end)
     if format == "markdown":
         return render.exported(conversation_id, text, last if more else None)
     return text + compact_json({"more": {"after": last}}) if more else text
+
+
+def _exceeds_page(text: str) -> bool:
+    return len(text) > render.MAX_CHARS or estimate(text) > render.MAX_TOKENS
+
+
+def _left_out(chars: int, format: str) -> str:
+    """What stands for instructions, or these and metadata, that no page holds."""
+    rest = f"{chars} characters of instructions and metadata; `recollect export` has them"
+    return f"*({rest})*\n\n" if format == "markdown" else compact_json({"more": {"left_out": rest}}) + "\n"
 
 
 def _too_large(place: int, chars: int, format: str) -> str:

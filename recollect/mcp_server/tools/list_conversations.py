@@ -32,7 +32,7 @@ async def list_conversations(
         history.list,
         cursor=cursor,
         pinned=pinned,
-        archived=None if trash else archived,
+        archived=None if trash and not archived else archived,  # in the trash both are shown
         trash=trash,
         title=title or None,
         metadata=None if metadata is None else json_object("metadata", metadata),

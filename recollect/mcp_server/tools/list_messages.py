@@ -10,6 +10,7 @@ from recollect.mcp_server import exact, render
 from recollect.mcp_server.backend import History
 from recollect.mcp_server.strict_tool import LARGE_RESULT, READS, Definition
 from recollect.mcp_server.tools.parameters import ConversationId
+from recollect.models.errors import InvalidArgument
 from recollect.models.message import Message
 
 CONCISE_CHARS = 600
@@ -42,8 +43,15 @@ async def list_messages(
     load_context instead. One answer holds at most about 9,000 tokens and says which call shows
     the rest."""
     if branches:
-        alternatives = await history.branches(conversation_id, at_seq=after, before=before, limit=limit)
-        return render.branches(conversation_id, alternatives)
+        for name, given in (
+            ("around", around is not None),
+            ("order", order != "asc"),
+            ("detail", detail != "concise"),
+            ("format", format != "text"),
+        ):
+            if given:
+                raise InvalidArgument(name, "is not for branches=true; leave it out")
+        return await _branches(history, conversation_id, before, after, limit)
     cut_at = CONCISE_CHARS if detail == "concise" else FULL_CHARS
     fetched = CONCISE_FETCH if detail == "concise" else FULL_CHARS
     if format == "json":
@@ -62,6 +70,18 @@ async def list_messages(
     if format == "json":
         return exact.page(page, render.what_fits(page, ranked, exact.message))
     return render.page(page, render.what_fits(page, ranked, lambda message: render.block(message, cut_at)))
+
+
+async def _branches(
+    history: History, conversation_id: str, before: int | None, after: int | None, limit: int
+) -> str:
+    try:
+        page = await history.branches(conversation_id, at_seq=after, before=before, limit=limit)
+    except InvalidArgument as error:  # named as this tool names it
+        raise InvalidArgument(
+            "after" if error.argument == "at_seq" else error.argument, error.problem
+        ) from error
+    return render.branches(conversation_id, page, after, before)
 
 
 def _distance(message: Message, after: int | None, around: int | None) -> int:

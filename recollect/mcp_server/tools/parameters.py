@@ -43,7 +43,7 @@ MAX_TEXT_TOKENS = 60_000
 """Clients hide an answer of more than 500,000 characters; a token of prose has up to eight."""
 
 
-def check_text_budget(max_tokens: int, format: Format) -> None:
+def check_text_budget(max_tokens: int, format: str) -> None:
     """Refuse a text that the client would not show. Raises: InvalidArgument."""
     if format == "text" and max_tokens > MAX_TEXT_TOKENS:
         raise InvalidArgument(

@@ -42,7 +42,7 @@ async def search_messages(
         )
         fitting = found.how_many_fit(page)
         if fitting >= len(page.hits):
-            return found.page(page)
+            return found.page(page, conversation_id)
         limit = fitting  # the same search, so that its cursor leads on from what is shown
 
 

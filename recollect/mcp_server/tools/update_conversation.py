@@ -43,11 +43,7 @@ async def update_conversation(
     for clearable in ("title", "instructions"):
         if changes.get(clearable) == "":
             changes[clearable] = None
-    changed = await history.restore(conversation_id) if restore else None
-    if head is not None:
-        changed = await history.switch_head(conversation_id, head)
-    if changes or changed is None:
-        changed = await history.update(conversation_id, **changes)
+    changed = await history.update(conversation_id, **changes, head=head, restore=restore)
     return acknowledge(conversation_fields(changed))
 
 

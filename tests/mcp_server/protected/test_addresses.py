@@ -122,8 +122,8 @@ def test_to_listen_everywhere_the_server_needs_a_name(provider: Provider) -> Non
             check=False,
             env=environment(settings),
         )
-        assert done.returncode == 1
-        assert done.stderr.startswith("recollect: public_url: is needed to listen on")
+        assert done.returncode == 2
+        assert done.stderr.startswith("recollect: RECOLLECT_PUBLIC_URL: is needed to listen on")
         assert len(done.stderr.splitlines()) == 1
 
 
