@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 
 from fastapi import Request
-from starlette.responses import StreamingResponse
 
 from recollect.api.conversations import ALL
 from recollect.api.operation import Operation
 from recollect.api.parameters import Calling, Mine
 from recollect.api.route import Door
+from recollect.api.streamed import STALL_SECONDS, Streamed
 from recollect.identity.caller import READ
 from recollect.models.as_json import compact_json
 
@@ -19,10 +19,10 @@ MEDIA_TYPE = "text/event-stream"
 RETRY_MS = 2_000
 """After so long a client whose stream ended comes again."""
 
-_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
+_HEADERS = {"X-Accel-Buffering": "no"}
 
 
-async def listen_to_changes(request: Request, history: Mine, caller: Calling) -> StreamingResponse:
+async def listen_to_changes(request: Request, history: Mine, caller: Calling) -> Streamed:
     """Hear of changes, as server-sent events: `listening` once it begins, then `changed` with the
     conversation_id of each conversation that changed, through whichever door and process. What changed
     before is not told: list after `listening`. A stream ends after a quarter of an hour, or with its
@@ -30,17 +30,17 @@ async def listen_to_changes(request: Request, history: Mine, caller: Calling) ->
     door: Door = request.app.state.door
     changes = door.changes(caller)
     await anext(changes)  # what keeps it from listening is a problem, not a stream that ends
-    return StreamingResponse(_events(changes), headers=_HEADERS, media_type=MEDIA_TYPE)
+    return Streamed(_events(changes), headers=_HEADERS, media_type=MEDIA_TYPE, stall_seconds=STALL_SECONDS)
 
 
-async def _events(changes: AsyncGenerator[str | None]) -> AsyncGenerator[str]:
+async def _events(changes: AsyncGenerator[str | None]) -> AsyncGenerator[bytes]:
     try:
-        yield f"retry: {RETRY_MS}\nevent: listening\ndata: {{}}\n\n"
+        yield f"retry: {RETRY_MS}\nevent: listening\ndata: {{}}\n\n".encode()
         async for id in changes:
             if id is None:
-                yield ": nothing new\n\n"
+                yield b": nothing new\n\n"
             else:
-                yield f"event: changed\ndata: {compact_json({'conversation_id': id})}\n\n"
+                yield f"event: changed\ndata: {compact_json({'conversation_id': id})}\n\n".encode()
     finally:
         await changes.aclose()
 

@@ -5,17 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Annotated
 
 import typer
 
+from recollect.cli.destination import destination, unfinished
 from recollect.cli.owner import owner_connection, owner_target
 from recollect.db.backup import backup
 from recollect.db.backup_file import Manifest
 from recollect.db.target import Target
+from recollect.models.errors import InvalidArgument, RecollectError
 from recollect.settings import Settings
+
+HINT = "FILE"
 
 
 def command(
@@ -29,8 +35,7 @@ def command(
     RECOLLECT_DATABASE_URL, else the embedded PostgreSQL, as a role that sees all users' rows. The
     file appears under its name when it is complete. `recollect restore` reads it.
     """
-    if file.exists() and not force:
-        raise typer.BadParameter(f"{file} exists; --force replaces it", param_hint="FILE")
+    file = destination(file, force=force, hint=HINT)
     settings = Settings()
     with owner_target(settings) as target:
         manifest = _write(file, target, settings.connect_timeout)
@@ -43,25 +48,33 @@ def command(
 
 
 def _write(file: Path, target: Target, connect_timeout: float) -> Manifest:
-    partial = file.with_name(f"{file.name}.part{os.getpid()}")
+    # It holds everybody's conversations: the file is its owner's alone.
+    fd, partial = unfinished(file, hint=HINT)
     try:
-        # It holds everybody's conversations: the file is its owner's alone.
-        partial.touch(mode=0o600, exist_ok=False)
-        with partial.open("wb") as out:
+        with os.fdopen(fd, "wb") as out:
             manifest = asyncio.run(_backup(target, connect_timeout, out))
-            out.flush()
-            os.fsync(out.fileno())
         partial.replace(file)
-    except OSError as error:
-        raise typer.BadParameter(f"{file} cannot be written: {error.strerror}", param_hint="FILE") from error
+    except OSError as error:  # closing it writes what waits, once more
+        raise InvalidArgument("file", f"cannot be written: {error.strerror}") from error
+    except asyncio.CancelledError:
+        sys.exit(128 + signal.SIGTERM)
     finally:
         partial.unlink(missing_ok=True)
     return manifest
 
 
 async def _backup(target: Target, connect_timeout: float, out: IO[bytes]) -> Manifest:
-    connection = await owner_connection(target, connect_timeout)
+    """Raises CancelledError where it is told to end (SIGTERM) or interrupted (SIGINT)."""
+    task = asyncio.current_task()
+    if task is not None and sys.platform != "win32":
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     try:
-        return await backup(connection, out)
-    finally:
-        await connection.close()
+        connection = await owner_connection(target, connect_timeout)
+        try:
+            return await backup(connection, out)
+        finally:
+            await connection.close()
+    except RecollectError as error:
+        if task is not None and task.cancelling():  # the driver may tell of a broken connection instead
+            raise asyncio.CancelledError from error
+        raise

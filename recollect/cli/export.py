@@ -11,11 +11,14 @@ from typing import IO, Annotated, Literal
 
 import typer
 
+from recollect.cli.destination import destination, unfinished
 from recollect.history.history import History
 from recollect.history.store import Recollect
 from recollect.settings import Settings
 
 FileFormat = Literal["jsonl", "json", "markdown", "html", "openai", "anthropic", "zip"]
+
+HINT = "--output"
 
 
 def command(
@@ -38,24 +41,19 @@ def command(
         raise typer.BadParameter("a zip holds everything; leave --conversation out", param_hint="--format")
     if output == "-":
         if format == "zip" and sys.stdout.isatty():
-            raise typer.BadParameter("a zip is not for a terminal; name a file", param_hint="--output")
+            raise typer.BadParameter("a zip is not for a terminal; name a file", param_hint=HINT)
         asyncio.run(_export(format, conversation, sys.stdout.buffer))
         sys.stdout.buffer.flush()
         return
-    path = Path(output)
-    if path.exists() and not force:
-        raise typer.BadParameter(f"{output} exists; --force replaces it", param_hint="--output")
-    partial = path.with_name(f"{path.name}.part{os.getpid()}")
+    path = destination(Path(output), force=force, hint=HINT)
+    # Conversations are private: the file is its owner's alone.
+    fd, partial = unfinished(path, hint=HINT)
     try:
-        # Conversations are private: the file is its owner's alone.
-        partial.touch(mode=0o600, exist_ok=False)
-        with partial.open("wb") as file:
+        with os.fdopen(fd, "wb") as file:
             asyncio.run(_export(format, conversation, file))
         partial.replace(path)
     except OSError as error:
-        raise typer.BadParameter(
-            f"{output} cannot be written: {error.strerror}", param_hint="--output"
-        ) from error
+        raise typer.BadParameter(f"{output} cannot be written: {error.strerror}", param_hint=HINT) from error
     finally:
         partial.unlink(missing_ok=True)
     print(f"Wrote {output}, {path.stat().st_size:,} bytes.", file=sys.stderr)

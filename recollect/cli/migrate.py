@@ -57,12 +57,12 @@ def command(
     safe, also from several processes at once.
     """
     if sql:
-        if link or unlink:
+        if link is not None or unlink:
             raise InvalidArgument("--sql", "goes without --link-users and --unlink-users")
         print(_script(to))
         return
-    if link and unlink:
-        raise InvalidArgument("--link-users", "goes without --unlink-users")
+    if link is not None and (unlink or to == "base"):
+        raise InvalidArgument("--link-users", f"goes without {'--unlink-users' if unlink else '--to base'}")
     settings = Settings()
     with owner_target(settings) as target:
         if to == "base" and not confirmed(f"Drop all conversations in {target.display()}?", yes):
@@ -76,7 +76,7 @@ def command(
         }
         if done.distributed:
             report["distributed"] = "by user"
-        if link or unlink:
+        if link is not None or unlink:  # an empty one, as of an unset variable of a shell, is refused
             report["users"] = asyncio.run(_link(target, link, settings.connect_timeout))
         if settings.embeddings_url is not None and done.after is not None:
             report["pgvector"] = asyncio.run(_pgvector(target, settings.connect_timeout))

@@ -49,7 +49,11 @@ async def _prune(before: datetime, trash_only: bool, dry_run: bool, yes: bool, a
     async with Recollect.open(settings) as store:
         history = store.for_user(settings.user_id)
         found = await history.stale(before, trash_only=trash_only)
-        _show(found, as_json, dry_run)
+        if not as_json:
+            _show(found, dry_run)
+        elif dry_run:
+            for one in found:
+                _print(one, removed=False)
         if dry_run or not found:
             return
         if not confirmed(f"Remove {counted(len(found), 'conversation')}? There is no undo.", yes):
@@ -59,18 +63,19 @@ async def _prune(before: datetime, trash_only: bool, dry_run: bool, yes: bool, a
             erased = await history.purge_stale(one.id, before, trash_only=trash_only)
             conversations += erased.conversations
             messages += erased.messages
+            if as_json:  # one that was used meanwhile stays
+                _print(one, removed=erased.conversations > 0)
         if not as_json:
             removed = counted(conversations, "conversation")
             print(f"Removed {removed} with {counted(messages, 'message')}.")
 
 
-def _show(found: list[Conversation], as_json: bool, dry_run: bool) -> None:
-    if as_json:
-        for one in found:
-            print_json(
-                {"id": one.id, "title": one.title, "messages": one.message_count, "removed": not dry_run}
-            )
-    elif not found:
+def _print(one: Conversation, *, removed: bool) -> None:
+    print_json({"id": one.id, "title": one.title, "messages": one.message_count, "removed": removed})
+
+
+def _show(found: list[Conversation], dry_run: bool) -> None:
+    if not found:
         print("Nothing is that old.")
     else:
         rows = [

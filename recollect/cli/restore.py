@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +18,7 @@ from recollect.db.backup_file import Reader
 from recollect.db.connector import Connection
 from recollect.db.migrate import HEAD, migrate
 from recollect.db.target import Target
-from recollect.models.errors import NotReady
+from recollect.models.errors import NotReady, RecollectError
 from recollect.settings import Settings
 
 
@@ -58,8 +59,14 @@ def _restore(reader: Reader, target: Target, connect_timeout: float) -> None:
         await restore(connection, reader)
 
     asyncio.run(_on(target, connect_timeout, check_empty))
-    migrate(target, reader.manifest.revision, connect_timeout=connect_timeout)
-    asyncio.run(_on(target, connect_timeout, fill))
+    before = migrate(target, reader.manifest.revision, connect_timeout=connect_timeout).before
+    try:
+        asyncio.run(_on(target, connect_timeout, fill))
+    except RecollectError:
+        if before is not None:  # servers that run on the empty database go on
+            with suppress(RecollectError):
+                migrate(target, before, connect_timeout=connect_timeout)
+        raise
     migrate(target, connect_timeout=connect_timeout)
 
 

@@ -5,6 +5,7 @@ With COPY on an ordinary connection, not with pg_dump (docs/decisions/backup-own
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING
 
@@ -46,8 +47,10 @@ async def backup(connection: BareConnection, file: IO[bytes]) -> Manifest:
 
     connection:  of a role that sees all users' rows: a superuser, or one with BYPASSRLS.
 
-    Raises: NotReady (no schema, or a role that does not see everything), Unavailable.
+    Raises: NotReady (no schema, or a role that does not see everything), InvalidArgument (the file cannot
+    be written), Unavailable.
     """
+    writer = Writer(file)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             for statement in AS_WRITTEN:
@@ -56,20 +59,23 @@ async def backup(connection: BareConnection, file: IO[bytes]) -> Manifest:
             if revision is None:
                 raise NotReady(failures.MIGRATE)
             await _check_role(connection)
-            writer = Writer(file)
             tables: list[TableCopy] = []
             for table in await connection.fetch(_TABLES, list(COPIED)):
-                with writer.table(table["name"]) as out:
-                    rows, digest = await _read(connection, table["query"], out)
+                with writer.table(table["name"]) as write:
+                    rows, digest = await _read(connection, table["query"], write)
                 tables.append(TableCopy(table["name"], table["columns"], rows, digest.bytes, digest.sha256))
             server = await connection.fetchval("SELECT current_setting('server_version')")
         manifest = Manifest(revision, datetime.now(UTC).isoformat(timespec="seconds"), server, tables)
         writer.finish(manifest)
     except DRIVER_ERRORS as error:
+        if writer.problem is not None:  # to break off a COPY may cost the connection
+            raise writer.problem from error
         problem = failures.explain(error, closed=connection.is_closed(), undone=True)
         if problem is None:
             raise
         raise problem from error
+    finally:
+        writer.close()
     return manifest
 
 
@@ -151,14 +157,16 @@ async def _check_empty(connection: BareConnection) -> None:
             )
 
 
-async def _read(connection: BareConnection, query: str, out: IO[bytes] | None = None) -> tuple[int, Digest]:
+async def _read(
+    connection: BareConnection, query: str, write: Callable[[bytes], None] | None = None
+) -> tuple[int, Digest]:
     """Read a query's rows as COPY writes them; how many there were, and their digest."""
     digest = Digest()
 
     async def take(data: bytes) -> None:
         digest.add(data)
-        if out is not None:
-            out.write(data)
+        if write is not None:
+            write(data)
 
     tag = await connection.copy_from_query(query, output=take, timeout=LONGEST_COPY_SECONDS)
     return int(tag.rpartition(" ")[2]), digest

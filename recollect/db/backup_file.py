@@ -7,10 +7,12 @@ file can write a fitting manifest too.
 
 from __future__ import annotations
 
+import os
 import struct
 import zipfile
 import zlib
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from lzma import LZMAError
@@ -85,19 +87,54 @@ class Digest:
 
 
 class Writer:
-    """Writes a backup into a file that is open for writing."""
+    """Writes a backup into a file that is open for writing; to be closed, also after an error.
+
+    problem:  what kept it from writing, once something did.
+
+    Raises: InvalidArgument (the file cannot be written, as on a disk that is full).
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
+        self.problem: InvalidArgument | None = None
+        self._file = file
         self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=6)
 
-    def table(self, name: str) -> IO[bytes]:
-        """A place for one table's bytes; one at a time."""
-        return self._zip.open(_member(name), "w", force_zip64=True)
+    @contextmanager
+    def table(self, name: str) -> Generator[Callable[[bytes], None]]:
+        """What takes one table's bytes; one table at a time."""
+        with self._writing():
+            member = self._zip.open(_member(name), "w", force_zip64=True)
+
+        def write(data: bytes) -> None:
+            # Here, so that it is not taken for an error of the connection that the bytes come from.
+            with self._writing():
+                member.write(data)
+
+        try:
+            yield write
+        finally:
+            with self._writing():
+                member.close()
 
     def finish(self, manifest: Manifest) -> None:
-        """Write what makes the file whole."""
-        self._zip.writestr(MANIFEST, _SAID.dump_json(_Said(FORMAT, FORMAT_VERSION, manifest), indent=2))
-        self._zip.close()
+        """Write what makes the file whole, and have it on the disk."""
+        with self._writing():
+            self._zip.writestr(MANIFEST, _SAID.dump_json(_Said(FORMAT, FORMAT_VERSION, manifest), indent=2))
+            self._zip.close()
+            self._file.flush()
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        with suppress(OSError):  # the error that matters was raised before
+            self._zip.close()
+
+    @contextmanager
+    def _writing(self) -> Generator[None]:
+        try:
+            yield
+        except OSError as error:
+            self.problem = InvalidArgument(ARGUMENT, f"cannot be written: {error.strerror}")
+            raise self.problem from error
 
 
 class Reader:

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Literal
 
 import asyncpg
 
+from recollect.db import failures
+from recollect.db.failures import DRIVER_ERRORS
 from recollect.db.link import linked_users
 from recollect.db.migrate import HEAD, current_revision
 from recollect.db.schema import APP_ROLE, POLICIES, ROLES, SEARCH_ROLE, TABLES
 from recollect.db.sql import FUNCTIONS, load
+from recollect.models.errors import Unavailable
 
 if TYPE_CHECKING:
     BareConnection = asyncpg.Connection[asyncpg.Record]  # generic in its type stubs only
@@ -60,7 +63,20 @@ class Check:
 
 async def examine(connection: BareConnection) -> list[Check]:
     """Look at a database as the role of this connection. Stores nothing: what it writes to prove
-    that users are kept apart is rolled back."""
+    that users are kept apart is rolled back.
+
+    Raises: Unavailable, NotReady (it broke off while it was looked at).
+    """
+    try:
+        return await _examine(connection)
+    except DRIVER_ERRORS as error:
+        problem = failures.explain(error, closed=connection.is_closed(), undone=True)
+        if problem is None:
+            raise
+        raise problem from error
+
+
+async def _examine(connection: BareConnection) -> list[Check]:
     before = time.time()
     found = await connection.fetchrow(_EXAMINE)
     if found is None:
@@ -235,10 +251,14 @@ async def _isolation(connection: BareConnection) -> Check:
         ):
             return Check("isolation", "failed", "a function shows another user's conversation", _STOP)
     except asyncpg.PostgresError as error:
+        passing = failures.explain(error, closed=connection.is_closed(), undone=True)
+        if isinstance(passing, Unavailable):  # a full disk, a lock: it says nothing of the rights
+            return Check("isolation", "failed", f"could not be tried: {passing}")
         fix = f"The rights of {APP_ROLE} are not those that the migration gave; see docs/migrations.md."
         return Check("isolation", "failed", f"could not be tried: {error}", fix)
     finally:
-        await transaction.rollback()
+        if not connection.is_closed():
+            await transaction.rollback()
     if not written:
         return Check("isolation", "ok", "no row is visible without a user, or to a user who has none")
     return Check("isolation", "ok", "what one user writes is invisible to another, and without a user")

@@ -11,11 +11,12 @@ import gc
 import math
 import signal
 import socket
+import sys
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 import uvicorn
@@ -31,6 +32,9 @@ from recollect.settings import Settings
 MARGIN = 2.0
 """Seconds after the drain timeout at which a server that was told to end is gone, whatever hangs."""
 
+STALLED_MS = 120_000
+"""So long a client may take nothing of what is sent to it, or not be heard of meanwhile, until the
+connection is gone. Who only stops reading would keep it for ever otherwise, with all that waits in it."""
 
 MakeApp = Callable[[Assembly], ASGIApp]
 
@@ -59,7 +63,7 @@ async def serve(
         http = _Server(
             uvicorn.Config(
                 TrimmedHeaders(make_app(parts)),
-                http="h11" if settings.loop == "asyncio" else "auto",
+                http=_parser(settings),
                 log_config=None,
                 access_log=False,
                 ws="none",
@@ -107,6 +111,14 @@ def _loop_factory(settings: Settings) -> Callable[[], asyncio.AbstractEventLoop]
     return None
 
 
+def _parser(settings: Settings) -> type[asyncio.Protocol] | Literal["h11"]:
+    if settings.loop == "auto" and find_spec("httptools") is not None:
+        from recollect.serving.heads import LimitedHeads  # imported here: httptools may not be installed
+
+        return LimitedHeads
+    return "h11"
+
+
 class _Server(uvicorn.Server):
     """uvicorn that says when it accepts, without its signal handlers, which raise the signal again
     after a clean end."""
@@ -151,5 +163,7 @@ def bound(settings: Settings, host: str, port: int) -> Generator[tuple[socket.so
             f"port {port} on {host} cannot be used ({reason}); choose another one with --port or "
             "RECOLLECT_PORT, or end the program that uses it"
         ) from error
+    if sys.platform == "linux":  # connections inherit it
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_MS)
     with listener:
         yield listener, Address.of(settings, host, listener.getsockname()[1])

@@ -81,10 +81,14 @@ class Workers:
         """Whether each worker accepts; no, if one cannot or a signal came before."""
         for slot in self._slots:
             while not self._accepts(slot):
+                if self._code is not None:  # it lives, and nobody has told it to end
+                    return False
                 slot.process.join()
-                if self._code is not None or (slot.process.exitcode or 0) >= 0:
+                if (slot.process.exitcode or 0) >= 0:
                     return False
                 while not slot.process.is_alive():
+                    if self._code is not None:
+                        return False
                     self._replace_dead()
                     self._pause()
         return True

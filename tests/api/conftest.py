@@ -10,7 +10,7 @@ import socket
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from itertools import count
-from typing import Any
+from typing import Any, Literal
 
 import httpx2
 import pytest
@@ -77,10 +77,14 @@ class _Quiet(uvicorn.Server):
 
 
 @asynccontextmanager
-async def listening(app: ASGIApp) -> AsyncGenerator[int]:
+async def listening(
+    app: ASGIApp, parser: type[asyncio.Protocol] | Literal["auto"] = "auto"
+) -> AsyncGenerator[int]:
     """Serve an application on a free port of loopback; its number."""
     with socket.create_server(("127.0.0.1", 0)) as bound:
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none")
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, lifespan="off", ws="none", http=parser
+        )
         server = _Quiet(config)
         task = asyncio.create_task(server.serve([bound]))
         try:

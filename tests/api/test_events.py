@@ -10,12 +10,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx2
+import pytest
 
+from recollect.api import events
+from recollect.api.app import create_api
+from recollect.history.history import History
 from recollect.history.store import Recollect
 from recollect.identity.caller import READ, Caller
 from recollect.mcp_server.feed import MOST_STREAMS
 from recollect.models.message import NewMessage
-from tests.api.conftest import Server, problem, user_says
+from tests.api.conftest import Server, Tokens, listening, problem, user_says
 from tests.importing.chatgpt_files import conversation, write
 from tests.importing.conftest import import_into
 
@@ -122,3 +126,35 @@ async def test_more_streams_than_a_user_may_have_are_refused(api: httpx2.AsyncCl
             await asyncio.sleep(0.05)
     for stream in streams[1:]:
         await stream.__aexit__(None, None, None)
+
+
+async def test_a_listener_who_takes_nothing_is_hung_up_on(
+    shared_store: Recollect, user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "STALL_SECONDS", 0.2)
+    ended = asyncio.Event()
+
+    async def reach(user_id: str) -> History:
+        return shared_store.for_user(user_id)
+
+    async def endless(_caller: Caller) -> AsyncGenerator[str | None]:
+        try:
+            yield None
+            while True:
+                await asyncio.sleep(0)  # others may run
+                yield "x" * 10_000
+        finally:
+            ended.set()
+
+    tokens = Tokens()
+    async with listening(create_api(reach, tokens, endless)) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1_000)
+        writer.write(
+            f"GET {ADDRESS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {tokens.give(user)}\r\n\r\n".encode()
+        )
+        try:
+            async with asyncio.timeout(LIMIT):
+                await ended.wait()
+        finally:
+            writer.transport.abort()
+        del reader

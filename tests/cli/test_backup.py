@@ -6,7 +6,9 @@ import asyncio
 import json
 import os
 import random
+import signal
 import stat
+import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Generator
@@ -224,6 +226,20 @@ def test_a_backup_of_an_older_revision_is_brought_to_the_newest(
     assert recollect("doctor", database_url=database_url).code == 0
 
 
+def test_an_older_backup_that_is_refused_leaves_the_schema_as_it_was(
+    empty_database_url: str, database_url: str, recollect: Run, tmp_path: Path
+) -> None:
+    migrate(parse_url(empty_database_url), "0002")
+    run_sql(empty_database_url, "INSERT INTO recollect.conversation (user_id, id) VALUES ('alice', 'c')")
+    assert recollect("backup", str(tmp_path / "old"), database_url=empty_database_url).code == 0
+    run_sql(database_url, "CREATE TABLE public.users (id text PRIMARY KEY)")
+    assert recollect("migrate", "--link-users", "users.id", database_url=database_url).code == 0
+    refused = recollect("restore", str(tmp_path / "old"), database_url=database_url)
+    assert refused.code == 1
+    assert "the linked users table lacks" in refused.err
+    assert recollect("list", database_url=database_url).code == 0
+
+
 @pytest.fixture
 def plain_role(cluster: str) -> Generator[str]:
     name = f"plain_{os.getpid()}"
@@ -292,6 +308,14 @@ def test_the_file_is_its_owners_alone_and_is_not_replaced_by_accident(
     assert again.code == 2
     assert "--force replaces it" in again.err
     assert recollect("backup", str(file), "--force", database_url=filled).code == 0
+    link = file.with_name("link")
+    link.symlink_to(file)
+    assert recollect("backup", str(link), "--force", database_url=filled).code == 0
+    assert link.is_symlink()
+    pipe = file.with_name("pipe")  # or /dev/null, of which root would make a file
+    os.mkfifo(pipe)
+    refused = recollect("backup", str(pipe), "--force", database_url=filled)
+    assert (refused.code, pipe.is_fifo()) == (2, True)
     nowhere = recollect("backup", str(file.parent / "no" / "folder"), database_url=filled)
     assert nowhere.code == 2
     assert "cannot be written" in nowhere.err
@@ -306,6 +330,57 @@ def test_a_database_that_vanishes_leaves_no_file(recollect: Run, tmp_path: Path)
     )
     assert done.code == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def run_backup(file: Path, url: str, *around: str) -> subprocess.Popen[str]:
+    """A backup as a process of its own. around: the command that runs it."""
+    return subprocess.Popen(
+        [*around, sys.executable, "-m", "recollect", "backup", str(file)],
+        env=os.environ | {"RECOLLECT_DATABASE_URL": url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture
+def large(filled: str) -> str:
+    """A backup of it takes 5 MB."""
+    run_sql(
+        filled,
+        "INSERT INTO recollect.conversation (user_id, id, instructions) SELECT 'eve', i::text, "
+        "(SELECT string_agg(sha256((i * 1000 + j)::text::bytea)::text, '') FROM generate_series(1, 200) j) "
+        "FROM generate_series(1, 700) AS i",
+    )
+    return filled
+
+
+@pytest.mark.parametrize("kilobytes", [1, 500])
+def test_a_disk_that_is_full_is_told_and_nothing_is_left(large: str, tmp_path: Path, kilobytes: int) -> None:
+    around = ("bash", "-c", f'ulimit -f {kilobytes}; exec "$@"', "bash")
+    with run_backup(tmp_path / "all", large, *around) as process:
+        _, said = process.communicate()
+    assert (process.returncode, said) == (1, "recollect: file: cannot be written: File too large\n")
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_backup_that_is_ended_in_the_middle_leaves_nothing(
+    large: str, tmp_path: Path, number: signal.Signals
+) -> None:
+    with run_backup(tmp_path / "all", large) as process:
+        while not any(part.stat().st_size for part in tmp_path.iterdir()):
+            assert process.poll() is None
+        process.send_signal(number)
+        _, said = process.communicate()
+    assert (process.returncode, said) == (128 + number, "")
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_what_a_killed_backup_left_is_in_nobody_s_way(filled: str, recollect: Run, tmp_path: Path) -> None:
+    """In a container each run has the same process id."""
+    (tmp_path / f"all.part{os.getpid()}").touch()
+    assert recollect("backup", str(tmp_path / "all"), database_url=filled).code == 0
 
 
 def test_users_that_a_linked_table_lacks_are_refused(

@@ -160,6 +160,21 @@ def test_what_is_wrong_is_found(recollect: Recollect, url: str, spoil: str, name
     assert "FAIL" in recollect("doctor", database_url=url).out
 
 
+@pytest.mark.parametrize(("locked", "name"), [("message", "isolation"), ("schema_version", "database")])
+def test_a_database_that_is_busy_is_told_and_not_taken_for_one_with_wrong_rights(
+    recollect: Recollect, url: str, locked: str, name: str
+) -> None:
+    with start_blocking_portal() as portal:
+        other = portal.call(lambda: asyncpg.connect(**parse_url(url).connect_args))
+        portal.call(other.execute, f"BEGIN; LOCK TABLE recollect.{locked} IN ACCESS EXCLUSIVE MODE")
+        ran = recollect("doctor", "--json", database_url=url, statement_timeout="1")
+        portal.call(other.close)
+    assert (ran.code, ran.err) == (1, "")
+    found = checks(ran)[name]
+    assert (found["status"], found["fix"]) == ("failed", None)
+    assert "took longer than RECOLLECT_STATEMENT_TIMEOUT" in str(found["says"])
+
+
 @pytest.mark.parametrize(
     ("spoil", "name"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import zipfile
 from collections.abc import Callable
@@ -136,6 +137,11 @@ def test_an_export_is_a_private_file_that_comes_back_equal(ran: Run, tmp_path: P
     assert ran("export", "--format", "zip", "--output", tmp_path / "all.zip").code == 0
     assert zipfile.ZipFile(tmp_path / "all.zip").testzip() is None
     assert [path.name for path in tmp_path.iterdir() if ".part" in path.name] == []
+    os.mkfifo(tmp_path / "pipe")  # or /dev/null, of which root would make a file
+    assert ran("export", "--force", "--output", tmp_path / "pipe").code == 2
+    assert (tmp_path / "pipe").is_fifo()
+    (tmp_path / f"again.part{os.getpid()}").touch()  # a killed run's, whose process had the same id
+    assert ran("export", "--output", tmp_path / "again").code == 0
 
 
 def test_erasing_asks_first(ran: Run) -> None:
@@ -170,5 +176,15 @@ def test_pruning_removes_what_was_asked_for_and_nothing_else(ran: Run, tmp_path:
     assert ran("prune", "--older-than", "2y").code == 1
     assert ran("prune", "--older-than", "2y", "--trash-only", "--yes").out == "Nothing is that old.\n"
     assert len(listed(ran)) == 3
-    assert "Removed 1 conversation with" in ran("prune", "--older-than", "2y", "--yes").out
+    # A program reads of what was removed, never of what might have been.
+    refused = ran("prune", "--older-than", "2y", "--json")
+    assert (refused.code, refused.out) == (1, "")
+    assert json.loads(ran("prune", "--older-than", "2y", "--json", "--dry-run").out)["removed"] is False
+    done = json.loads(ran("prune", "--older-than", "2y", "--json", "--yes").out)
+    assert (done["title"], done["removed"]) == ("Conversation old", True)
     assert {one["title"] for one in listed(ran)} == {"Conversation pinned", "Conversation new"}
+
+
+def test_pruning_says_how_much_it_removed(ran: Run, tmp_path: Path) -> None:
+    ran("import", write(tmp_path / "a.json", conversation("old", ["1"], update_time=1_600_000_000)))
+    assert "Removed 1 conversation with" in ran("prune", "--older-than", "2y", "--yes").out

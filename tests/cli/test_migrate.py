@@ -113,5 +113,12 @@ def test_what_cannot_be_done_is_one_line_that_says_what_to_do(
     unknown = recollect("migrate", "--to", "0815", database_url=database_url)
     revisions = f"base, 0001, 0002, 0003, 0004, 0005, {HEAD} and head"
     assert unknown.err == f"recollect: to: there is no such revision; there are {revisions}\n"
+    # Such as of a variable that is not set.
+    assert recollect("migrate", "--link-users", "", database_url=database_url).code == 1
+    dropping = recollect(
+        "migrate", "--to", "base", "--yes", "--link-users", "u.id", database_url=database_url
+    )
+    assert (dropping.code, "goes without --to base" in dropping.err) == (1, True)
+    assert recollect("list", database_url=database_url).code == 0
     both = recollect("migrate", "--sql", "--link-users", "users.id")
     assert both.code == 1

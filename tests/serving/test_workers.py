@@ -214,6 +214,11 @@ def test_a_worker_that_is_killed_while_it_starts_is_replaced(tmp_path: Path) -> 
     assert (tmp_path / "killed").exists()
 
 
+def test_a_server_that_is_told_to_end_while_its_workers_start_ends(tmp_path: Path) -> None:
+    work = "    os.kill(os.getppid(), signal.SIGTERM)\n    signal.alarm(65)\n    signal.pause()\n"
+    assert ran(tmp_path, work) == ("0\n", 0)
+
+
 @pytest.mark.parametrize("loop", ["auto", "asyncio"])
 def test_it_serves_with_and_without_the_faster_loop(loop: str, serve: Start) -> None:
     server = serve(RECOLLECT_LOOP=loop)

@@ -118,6 +118,11 @@ class EmbeddedPostgres:
             if starts < 3:
                 return  # killed, or told to stop: not a reason to give up yet
             reason = f"its supervisor ended without a reason; read {self._layout.supervisor_log}."
+        if not reason:
+            reason = (
+                f"why could not be written down in {self._layout.base}, as on a disk that is full. Make room"
+                " there, then try again."
+            )
         raise EmbeddedError(f"The embedded PostgreSQL did not start: {reason}")
 
     def _address(self) -> Address | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +40,16 @@ class Status:
     log: Path | None = None
 
 
+@contextmanager
+def _explained() -> Generator[None]:
+    """What the folder's file system refuses, such as one that has become read-only, said in a line."""
+    try:
+        yield
+    except (FolderError, OSError) as error:
+        raise EmbeddedError(f"The embedded PostgreSQL cannot be looked at: {error}") from error
+
+
+@_explained()
 def status(home: Path) -> Status:
     """What there is and what runs. Raises EmbeddedError when the folder is not ours to look into."""
     layout = _existing(home)
@@ -68,6 +80,7 @@ def status(home: Path) -> Status:
     )
 
 
+@_explained()
 def stop(home: Path, timeout: float = 30.0) -> bool:
     """Stop the server now, clients or not, and wait for it. Did one run?
 
@@ -110,6 +123,4 @@ def _existing(home: Path) -> Layout | None:
         check(layout.base)
     except FileNotFoundError:
         return None
-    except (FolderError, OSError) as error:
-        raise EmbeddedError(f"The embedded PostgreSQL cannot be looked at: {error}") from error
     return layout

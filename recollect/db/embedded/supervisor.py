@@ -128,7 +128,11 @@ class Supervisor:
             if state is Health.READY:
                 return
             if state is Health.NO_DATABASE:
-                self._create_database(postmaster.address)
+                made = self._create_database(postmaster.address)
+                if not made and health(postmaster.address, "recollect") is Health.NO_DATABASE:
+                    why = _complaints(self._layout.log, logged)
+                    postmaster.stop()
+                    raise ClusterError(f"its database is damaged: {why}")
             elif sys.platform != "win32" and not postmaster.alive():
                 raise ClusterError(f"PostgreSQL did not start: {_complaints(self._layout.log, logged)}")
             if self._asked_to_stop():
@@ -137,15 +141,18 @@ class Supervisor:
             time.sleep(pause)
             pause = min(pause * 1.5, 0.1)
 
-    def _create_database(self, address: Address) -> None:
+    def _create_database(self, address: Address) -> bool:
+        """Whether it was not there already."""
         connection = Connection(address, "postgres")
         try:
             connection.ask("CREATE DATABASE recollect")
         except ServerRefused as error:
             if error.sqlstate not in {"42P04", "23505"}:  # it exists already
                 raise
+            return False
         finally:
             connection.close()
+        return True
 
     def _watch(self, postmaster: Postmaster) -> bool:
         """True when the server shall be stopped, False when it has died."""

@@ -27,11 +27,12 @@ class Health(Enum):
 
 
 class ServerRefused(Exception):
-    """The server answered with an error; `sqlstate` is its five-letter code."""
+    """The server answered with an error; `sqlstate` is its five-letter code. fatal: it ends the session."""
 
-    def __init__(self, sqlstate: str, message: str) -> None:
+    def __init__(self, sqlstate: str, message: str, *, fatal: bool = True) -> None:
         super().__init__(message)
         self.sqlstate = sqlstate
+        self.fatal = fatal
 
 
 class Connection:
@@ -100,8 +101,8 @@ class Connection:
             try:
                 kind, body = self._receive()
             except ServerRefused as error:
-                if error.sqlstate.startswith(("57P", "3D", "53", "28")):
-                    raise  # fatal: nothing follows
+                if error.fatal:  # nothing follows
+                    raise
                 refused = error
                 continue
             if kind == b"Z":
@@ -121,7 +122,7 @@ class Connection:
         body = self._exactly(struct.unpack("!i", head[1:])[0] - 4)
         if head[:1] == b"E":
             fields = {part[:1]: part[1:].decode(errors="replace") for part in body.split(b"\0") if part}
-            raise ServerRefused(fields.get(b"C", ""), fields.get(b"M", ""))
+            raise ServerRefused(fields.get(b"C", ""), fields.get(b"M", ""), fatal=fields.get(b"V") != "ERROR")
         return head[:1], body
 
     def _exactly(self, count: int) -> bytes:

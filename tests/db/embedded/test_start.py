@@ -11,9 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from recollect.db.embedded import EmbeddedError, EmbeddedPostgres, status, stop
+from recollect.db.embedded.locks import is_held
 from tests.db.embedded.client_process import ROOT
 
 Query = Callable[[str, str], Any]
@@ -107,6 +109,62 @@ def test_a_start_that_fails_says_why(home: Path) -> None:
     (data / "postgresql.conf").write_text("shared_buffers = nonsense\n")
     with pytest.raises(EmbeddedError, match="shared_buffers"):
         EmbeddedPostgres(home, grace_seconds=5).ensure(timeout=20)
+
+
+def test_a_full_disk_is_told_although_nothing_can_be_written_there(home: Path) -> None:
+    # What a process may not write, the supervisor and the server that it starts may not either.
+    done = subprocess.run(
+        ["bash", "-c", 'ulimit -f 0; exec "$@"', "bash", sys.executable, "-m", "recollect", "db", "url"],
+        env=os.environ | {"RECOLLECT_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "did not start: why could not be written down" in done.stderr
+    assert EmbeddedPostgres(home, grace_seconds=5).ensure()
+
+
+def test_a_damaged_database_is_told_and_its_server_ends(
+    home: Path, query: Query, eventually: Callable[[Callable[[], bool]], None]
+) -> None:
+    """Such as one whose folder was copied in part."""
+    server = EmbeddedPostgres(home, grace_seconds=0.3)
+    number = query(server.ensure(), "SELECT oid FROM pg_database WHERE datname = current_database()")
+    data = status(home).data
+    assert data is not None
+    stop(home)
+    folder = data / "base" / str(number)
+    mode = folder.stat().st_mode
+
+    folder.chmod(0)  # its server cannot read it, and says so to whoever connects
+    with pytest.raises(asyncpg.PostgresError, match="ermission denied"):
+        query(server.ensure(), "SELECT 1")
+    server.release()
+    eventually(lambda: not is_held(home / "postgres" / "server.lock"))
+    folder.chmod(mode)
+
+    away = folder.rename(home / "away")
+    with pytest.raises(EmbeddedError, match=r"is damaged: .* is missing"):
+        server.ensure()
+    assert not is_held(home / "postgres" / "server.lock")
+    away.rename(folder)
+    assert query(server.ensure(), "SELECT 1") == 1
+    server.release()
+
+
+def test_a_folder_that_cannot_be_used_is_told_in_a_line(home: Path) -> None:
+    locks = [home / "postgres" / name for name in ("clients.lock", "supervisor.lock")]
+    for lock in locks:
+        lock.unlink()
+        lock.mkdir()  # refused to root too, as everything is where the file system has become read-only
+    try:
+        for ask in (EmbeddedPostgres(home).ensure, lambda: status(home), lambda: stop(home)):
+            with pytest.raises(EmbeddedError, match=r"Is a directory: '.*\.lock'"):
+                ask()
+    finally:
+        for lock in locks:
+            lock.rmdir()
 
 
 def test_a_half_made_cluster_is_made_again(home: Path, query: Query) -> None:
