@@ -82,7 +82,7 @@ class Issuers:
             self._user_id(issuer.settings, claims),
             _scopes(issuer.settings, claims),
             _client(claims),
-            float(claims["exp"]) + issuer.settings.leeway,
+            _end(claims) + issuer.settings.leeway,
         )
 
     def _user_id(self, settings: IssuerSettings, claims: dict[str, Any]) -> str:
@@ -95,6 +95,13 @@ class Issuers:
         if not settings.namespace and user_id.startswith(self._prefixes):
             raise Unauthenticated("the token names a user that would look like another issuer's")
         return user_id
+
+
+def _end(claims: dict[str, Any]) -> float:
+    try:
+        return float(claims["exp"])
+    except OverflowError as error:  # of hundreds of digits
+        raise Unauthenticated("the token is not accepted: its exp is no time") from error
 
 
 class _Issuer:
