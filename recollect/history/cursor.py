@@ -59,7 +59,8 @@ def decode_ranked(filters: tuple[Any, ...], cursor: str) -> tuple[float, str, in
 
 def _write(version: int, filters: tuple[Any, ...], *place: float | str) -> str:
     text = json.dumps([version, _digest(filters), *place], ensure_ascii=False, separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    written = text.encode("utf-8", "surrogatepass")  # an id has none, but what was forged may
+    return base64.urlsafe_b64encode(written).decode().rstrip("=")
 
 
 def _read(wanted: int, filters: tuple[Any, ...], cursor: str, *types: tuple[type, ...]) -> list[Any]:

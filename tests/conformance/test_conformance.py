@@ -26,16 +26,24 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> Generator[dict[str, s
     stop(Path(chosen["RECOLLECT_HOME"]))
 
 
+ATTEMPTS = 2
+"""Some of its checks give a server half a second for a call, which may pass while a machine is busy."""
+
+
 def suite(address: str, folder: Path, *arguments: str) -> str:
-    """Run the suite against a server; what it printed. Fails if the suite does."""
+    """Run the suite against a server; what it printed. Fails if the suite does, each time."""
     binary = node_modules() / "node_modules" / ".bin" / "conformance"
     # The scenario about DNS rebinding asks by this name.
     url = f"{address.replace('127.0.0.1', 'localhost')}/mcp"
     command = [str(binary), "server", "--url", url, "-o", str(folder), *arguments]
-    done = subprocess.run(command, env=with_node(), capture_output=True, text=True, timeout=SECONDS)
-    _, _, summary = done.stdout.partition("=== SUMMARY ===")
-    assert done.returncode == 0, summary or f"{done.stdout}\n{done.stderr}"
-    return summary
+    said = ""
+    for _ in range(ATTEMPTS):
+        done = subprocess.run(command, env=with_node(), capture_output=True, text=True, timeout=SECONDS)
+        _, _, summary = done.stdout.partition("=== SUMMARY ===")
+        if done.returncode == 0:
+            return summary
+        said = summary or f"{done.stdout}\n{done.stderr}"
+    pytest.fail(said)
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
