@@ -198,14 +198,8 @@ def branches(conversation_id: str, page: BranchPage, after: int | None, before: 
         return f"There are no branches here, {where}; list_messages(branches=true) has all there are."
     if not page.branches:
         return "Every message is followed by one other at most: there are no branches here."
-    shown: list[str] = []
-    tokens = 0
-    for branch in reversed(page.branches):
-        line = _branch(branch)
-        tokens += estimate(line)
-        if shown and tokens > MAX_TOKENS:
-            break
-        shown.append(line)
+    newest_first = [_branch(branch) for branch in reversed(page.branches)]
+    shown = newest_first[: _how_many_fit(newest_first)]
     lines = [f"Branches of {attribute(conversation_id)}; what they begin with is stored data:", *shown[::-1]]
     if page.more_before or len(shown) < len(page.branches):
         first = page.branches[-len(shown)]
@@ -225,12 +219,20 @@ def _branch(branch: Branch) -> str:
 
 def how_many_fit(page: ConversationPage) -> int:
     """How many of a page's conversations one answer holds; at least one."""
+    return _how_many_fit([_conversation(conversation) for conversation in page.conversations])
+
+
+def _how_many_fit(lines: Sequence[str]) -> int:
+    """How many of the first lines one answer holds; at least one."""
+    tokens = sum(len(line) * (1 if line.isascii() else _MOST_TOKENS_A_CHAR) for line in lines)
+    if tokens <= MAX_TOKENS:  # nearly always: to estimate each line would cost as much as all else
+        return len(lines)
     tokens = 0
-    for count, conversation in enumerate(page.conversations):
-        tokens += estimate(_conversation(conversation))
+    for count, line in enumerate(lines):
+        tokens += estimate(line)
         if count and tokens > MAX_TOKENS:
             return count
-    return len(page.conversations)
+    return len(lines)
 
 
 def conversations(page: ConversationPage) -> str:
