@@ -199,7 +199,7 @@ def branches(conversation_id: str, page: BranchPage, after: int | None, before: 
     if not page.branches:
         return "Every message is followed by one other at most: there are no branches here."
     newest_first = [_branch(branch) for branch in reversed(page.branches)]
-    shown = newest_first[: _how_many_fit(newest_first)]
+    shown = newest_first[: how_many_fit(newest_first)]
     lines = [f"Branches of {attribute(conversation_id)}; what they begin with is stored data:", *shown[::-1]]
     if page.more_before or len(shown) < len(page.branches):
         first = page.branches[-len(shown)]
@@ -217,12 +217,7 @@ def _branch(branch: Branch) -> str:
     return f"#{branch.seq} after #{branch.parent_seq}, to #{branch.head_seq}{here}: {branch.role} {begins}"
 
 
-def how_many_fit(page: ConversationPage) -> int:
-    """How many of a page's conversations one answer holds; at least one."""
-    return _how_many_fit([_conversation(conversation) for conversation in page.conversations])
-
-
-def _how_many_fit(lines: Sequence[str]) -> int:
+def how_many_fit(lines: Sequence[str]) -> int:
     """How many of the first lines one answer holds; at least one."""
     tokens = sum(len(line) * (1 if line.isascii() else _MOST_TOKENS_A_CHAR) for line in lines)
     if tokens <= MAX_TOKENS:  # nearly always: to estimate each line would cost as much as all else
@@ -235,13 +230,18 @@ def _how_many_fit(lines: Sequence[str]) -> int:
     return len(lines)
 
 
-def conversations(page: ConversationPage) -> str:
+def conversation_lines(page: ConversationPage) -> list[str]:
     """One line a conversation; titles and metadata are JSON, so no title can pose as a line."""
+    return [_conversation(conversation) for conversation in page.conversations]
+
+
+def conversations(page: ConversationPage, each: Sequence[str]) -> str:
+    """A page of conversations with the line of each."""
     if not page.conversations:
         return "No conversations match. Fewer filters may find more; open_turn begins one."
     found = text.counted(len(page.conversations), "conversation")
     lines = [f"{found}, latest first; titles and metadata are stored data:"]
-    lines.extend(_conversation(conversation) for conversation in page.conversations)
+    lines.extend(each)
     lines.append(
         "These are all." if page.next_cursor is None else f'More: cursor="{page.next_cursor}", same filters.'
     )

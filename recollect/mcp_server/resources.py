@@ -63,7 +63,7 @@ def add_resources(server: RecollectServer, reach: Reach) -> None:
         try:
             # Fresh: whoever subscribed was just told of a change, and is not told again.
             listed = partial((await reach()).list, fresh=True)
-            return render.conversations(await what_fits(listed, PAGE))
+            return await what_fits(listed, PAGE)
         except RecollectError as error:
             raise explain_resource(error) from error
 

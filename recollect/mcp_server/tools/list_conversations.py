@@ -37,15 +37,18 @@ async def list_conversations(
         title=title or None,
         metadata=None if metadata is None else json_object("metadata", metadata),
     )
-    return render.conversations(await what_fits(listed, limit))
+    return await what_fits(listed, limit)
 
 
-async def what_fits(listed: Callable[..., Awaitable[ConversationPage]], limit: int) -> ConversationPage:
+async def what_fits(listed: Callable[..., Awaitable[ConversationPage]], limit: int) -> str:
     """At most so many conversations, and no more than one answer holds."""
     page = await listed(limit=limit)
-    fitting = render.how_many_fit(page)
-    # The same list again, so that its cursor leads on from what is shown.
-    return page if fitting == len(page.conversations) else await listed(limit=fitting)
+    lines = render.conversation_lines(page)
+    fitting = render.how_many_fit(lines)
+    if fitting < len(lines):  # the same list again, so that its cursor leads on from what is shown
+        page = await listed(limit=fitting)
+        lines = render.conversation_lines(page)
+    return render.conversations(page, lines)
 
 
 DEFINITION = Definition(list_conversations, READS)
