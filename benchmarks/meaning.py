@@ -13,14 +13,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import subprocess
 import sys
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from benchmarks.embeddings import served
 from benchmarks.search import (
     HITS,
     WARM_UP,
@@ -40,7 +37,6 @@ from recollect.db import pgvector
 from recollect.history.store import Recollect
 from recollect.settings import Settings
 
-PROVIDER = Path(__file__).parent / "drawn_vectors.py"
 NUMBERS = 384
 SECTION = "cost by meaning"
 HEADER = (
@@ -70,23 +66,11 @@ def main() -> None:
     for name in [name for name in os.environ if name.startswith("RECOLLECT_") or name == "DATABASE_URL"]:
         del os.environ[name]
     os.environ["RECOLLECT_CONFIG"] = os.devnull
-    with server() as url, _provider() as provider:
+    with server() as url, served(str(NUMBERS)) as provider:
         section = asyncio.run(_measure(url, provider, given.sizes, given.searches))
     print(section)
     if given.write:
         write_section(DOCUMENT, SECTION, section)
-
-
-@contextmanager
-def _provider() -> Generator[str]:
-    """The URL of a server of drawn vectors on loopback."""
-    command = [sys.executable, PROVIDER, str(NUMBERS)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
-        finally:
-            process.terminate()
 
 
 async def _measure(url: str, provider: str, sizes: list[int], searches: int) -> str:

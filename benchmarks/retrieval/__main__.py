@@ -17,14 +17,13 @@ import argparse
 import asyncio
 import contextlib
 import os
-import subprocess
 import tempfile
-from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
 
+from benchmarks.embeddings import served
 from benchmarks.retrieval.labelled import Person, Question, people
 from benchmarks.retrieval.others import OTHERS, Corpus
 from benchmarks.sections import DOCS, write_section
@@ -38,7 +37,6 @@ from recollect.settings import Settings
 from scripts import environment
 
 DOCUMENT = DOCS / "search.md"
-PROGRAMS = Path(__file__).parent / "programs"
 WORDLLAMA = "wordllama==0.4.0.post1"
 
 CUTS = (5, 10, 25, 50)
@@ -73,7 +71,8 @@ def main() -> None:
     os.environ["RECOLLECT_CONFIG"] = os.devnull
     with contextlib.ExitStack() as stack:
         if given.wordllama:
-            given.url, given.model = stack.enter_context(wordllama()), WORDLLAMA
+            python = environment.kept("wordllama", [WORDLLAMA])
+            given.url, given.model = stack.enter_context(served("wordllama", python)), WORDLLAMA
         provider = {"embeddings_url": given.url, "embeddings_model": given.model} if given.model else {}
         found = _in_a_database_of_its_own(provider)
     for line in table(found):
@@ -82,18 +81,6 @@ def main() -> None:
         write_section(DOCUMENT, "recall", markdown(found, (OURS, *OTHERS)))
         if given.wordllama:
             write_section(DOCUMENT, "recall by meaning", markdown(found, (OURS, BY_MEANING)))
-
-
-@contextlib.contextmanager
-def wordllama() -> Generator[str]:
-    """The URL of a server of embeddings on loopback."""
-    command = [environment.kept("wordllama", [WORDLLAMA]), PROGRAMS / "wordllama_server.py"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        try:
-            yield f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
-        finally:
-            server.terminate()
 
 
 def _in_a_database_of_its_own(provider: dict[str, str]) -> Found:

@@ -19,7 +19,7 @@ def destination(file: Path, *, force: bool, hint: str) -> Path:
     """
     place = file.resolve()
     if place.exists() and not place.is_file():
-        raise typer.BadParameter(f"{file} is no file, and is not replaced by one", param_hint=hint)
+        raise typer.BadParameter(f"{file} is no file and stays; name another", param_hint=hint)
     if place.exists() and not force:
         raise typer.BadParameter(f"{file} exists; --force replaces it", param_hint=hint)
     return place

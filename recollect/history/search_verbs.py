@@ -65,9 +65,9 @@ class SearchVerbs(Scope):
             if at is not None:
                 check_moment(name, at)
         if conversation_id is not None and conversation_id == exclude:
-            raise InvalidArgument("exclude", "is the conversation to search; nothing could be found")
+            raise InvalidArgument("exclude", "is the conversation to search: leave one of them out")
         if since is not None and until is not None and since >= until:
-            raise InvalidArgument("until", "is not after since; nothing could be found")
+            raise InvalidArgument("until", "is not after since: swap them, or leave one out")
         check_int("limit", limit, 1, MAX_HITS)
         check_int("context", context, 0, MAX_NEIGHBOURS)
         where = search.Where(conversation_id, exclude, role, since, until)

@@ -132,7 +132,9 @@ class Supervisor:
                 if not made and health(postmaster.address, "recollect") is Health.NO_DATABASE:
                     why = _complaints(self._layout.log, logged)
                     postmaster.stop()
-                    raise ClusterError(f"its database is damaged: {why}")
+                    raise ClusterError(
+                        f"its database is damaged: {why} Restore a backup with another RECOLLECT_HOME."
+                    )
             elif sys.platform != "win32" and not postmaster.alive():
                 raise ClusterError(f"PostgreSQL did not start: {_complaints(self._layout.log, logged)}")
             if self._asked_to_stop():

@@ -31,9 +31,10 @@ async def export_conversation(
     shown: list[str] = []
     last, tokens, chars = after, estimate(begin), len(begin)
     for place, text in page.items:
-        if _exceeds_page(text):
-            text = _too_large(place, len(text), format)
         cost, length = estimate(text), len(text)
+        if cost > render.MAX_TOKENS or length > render.MAX_CHARS:
+            text = _too_large(place, length, format)
+            cost, length = estimate(text), len(text)
         tokens, chars = tokens + cost, chars + length
         if shown and (tokens > render.MAX_TOKENS or chars > render.MAX_CHARS):
             break
