@@ -74,9 +74,10 @@ async def store(
     """Store a vector for each message, instead of those of other models; an empty one says that the
     model takes no part of it. Those of messages that are gone meanwhile are dropped."""
     ids, seqs = [each.conversation_id for each in messages], [each.seq for each in messages]
+    in_order = sorted(zip(ids, seqs, strict=True), key=lambda place: (place[0].encode(), place[1]))
     ends = list(accumulate(map(len, vectors)))
     async with db.write(user_id) as tx:
-        await tx.execute(_OUTDATED, user_id, ids, seqs, model)
+        await tx.fetch_each(_OUTDATED, [(user_id, *place, model) for place in in_order])
         await tx.execute(
             _INSERT,
             user_id,

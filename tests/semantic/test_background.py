@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import asyncpg
 import pytest
 
+from recollect.db import embeddings as stored_embeddings
+from recollect.db.database import Database
+from recollect.db.target import parse_url
 from recollect.history.semantic import background
 from recollect.history.store import Recollect
 from recollect.models.errors import NotReady, Unavailable
@@ -13,7 +17,7 @@ from recollect.models.imported import ImportedConversation, ImportedMessage
 from recollect.models.message import NewMessage
 from recollect.settings import Settings
 from tests.conftest import run_sql
-from tests.db.servers import wait_until
+from tests.db.servers import query, wait_until
 from tests.semantic.conftest import embedded, has, settings
 from tests.semantic.provider import Provider, data, embeddings
 
@@ -226,3 +230,59 @@ async def test_pgvector_may_be_dropped_while_a_server_runs(database_url: str, pr
         await asyncio.to_thread(run_sql, database_url, "DROP EXTENSION vector")
         assert (await history.search("vehicle")).hits == []
         assert len((await history.search("automobile")).hits) == 1
+
+
+@pytest.mark.parametrize("before", [None, "another"], ids=["new", "of-another-model"])
+async def test_two_that_store_vectors_of_the_same_messages_do_not_deadlock(
+    shared_store: Recollect, vector_url: str, before: str | None
+) -> None:
+    """Each would hold what the other one waits for, if they went through them in the order they got."""
+    user = f"twice-{before}"
+    history = shared_store.for_user(user)
+    # "B" stands before "a" by its bytes, and behind it in most languages.
+    for id in ("B", "a"):
+        await history.create(id=id)
+        await history.append(id, [NewMessage("user", f"{id} {n}") for n in range(3)])
+    db = await Database.open(
+        parse_url(vector_url), pool_size=2, connect_timeout=5, statement_timeout=30, max_idle=60
+    )
+    try:
+        places = await stored_embeddings.lacking_places(db, user, stored_embeddings.START, "concepts", 10)
+        messages = await stored_embeddings.texts(db, user, places, "concepts", 100)
+        vectors = [[1.0]] * len(messages)
+        if before:
+            await stored_embeddings.store(db, user, messages, vectors, before)
+        outsider = await asyncpg.connect(**parse_url(vector_url).connect_args)
+        try:
+            async with outsider.transaction():
+                # It holds the one in the middle, so both get as far as they can without the other.
+                if before:
+                    await outsider.execute(
+                        "DELETE FROM recollect.embedding "
+                        "WHERE user_id = $1 AND conversation_id = 'a' AND seq = 1",
+                        user,
+                    )
+                else:
+                    await outsider.execute(
+                        "INSERT INTO recollect.embedding VALUES (1, $1, 'a', 'concepts', '{1}')", user
+                    )
+                both = [
+                    asyncio.create_task(stored_embeddings.store(db, user, some, vectors, "concepts"))
+                    for some in (messages, messages[::-1])
+                ]
+                await asyncio.to_thread(wait_until, lambda: waiting(vector_url) == 2)
+        finally:
+            await outsider.close()
+        await asyncio.gather(*both)
+    finally:
+        await db.close()
+    assert await asyncio.to_thread(embedded, vector_url, user, "model = 'concepts'") == 6
+
+
+def waiting(url: str) -> int:
+    """How many of this database's connections wait for another one's lock."""
+    return query(
+        url,
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event_type = 'Lock'",
+    )[0][0]

@@ -1,5 +1,5 @@
--- Remove vectors of other models than $4 at some places ($2, $3).
-DELETE FROM recollect.embedding AS e
-USING unnest($2::text[], $3::integer[]) AS p (conversation_id, seq)
-WHERE e.user_id = $1 AND e.conversation_id = p.conversation_id AND e.seq = p.seq AND e.model <> $4
-RETURNING e.seq
+-- Remove a vector of another model than $4. One by one, and sent in the order of their places, so that two that
+-- store vectors of the same messages never wait for each other in a circle.
+DELETE FROM recollect.embedding
+WHERE user_id = $1 AND conversation_id = $2 AND seq = $3 AND model <> $4
+RETURNING seq
