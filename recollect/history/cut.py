@@ -29,6 +29,9 @@ MOST_STEPS = 64
 """Steps in which a text is cut to a budget as its tokens say; a text that was made to need more, such as one
 that costs nothing but at its start, is then halved."""
 
+Beside = Callable[[str], int]
+"""The tokens that a text takes beside its own, such as those of backslashes that will be put into it."""
+
 _WORDS = ("text", "refusal")
 _REFERRED = ("image", "audio", "file", "resource", "other")
 
@@ -44,7 +47,12 @@ def least_tokens(message: Message) -> int:
     )
 
 
-def cut(message: Message, tokens: int) -> Message:
+def nothing(_text: str) -> int:
+    """The `Beside` of a text that is shown as it is."""
+    return 0
+
+
+def cut(message: Message, tokens: int, beside: Beside = nothing) -> Message:
     """The message in at most `tokens`, which must not be less than `least_tokens`."""
     whole = None if message.stored_metadata is None else int(message.stored_metadata)
     parts = message.parts
@@ -53,6 +61,7 @@ def cut(message: Message, tokens: int) -> Message:
     referred = [index for index, part in enumerate(parts) if part["type"] in _REFERRED]
     for index in referred if unknown > 0 else ():  # a count of the caller's, for what has no words
         sizes[index] += unknown // len(referred)
+    sizes = [size + beside(part_text(part)) for size, part in zip(sizes, parts, strict=True)]
     fair = _fair(sizes, tokens - MESSAGE_OVERHEAD)
     torn = dict.fromkeys(_torn(message, parts, sizes, fair))
     noted = next(iter(torn), None)
@@ -63,7 +72,7 @@ def cut(message: Message, tokens: int) -> Message:
         if index in torn:
             shown = _reference(message, part) if index == noted else None
         else:
-            shown = part if size <= fair else _stub(message, part, fair - NOTE_TOKENS, offset, whole)
+            shown = part if size <= fair else _stub(message, part, fair - NOTE_TOKENS, offset, whole, beside)
         if shown is not None:
             kept.append({name: value for name, value in shown.items() if name != "native"})
         offset += len(words) + 2 if words else 0
@@ -84,11 +93,11 @@ def _torn(message: Message, parts: list[Part], sizes: list[int], fair: int) -> l
     return hosted if any(sizes[index] > fair for index in hosted) else []
 
 
-def fitting(words: str, tokens: int) -> str:
+def fitting(words: str, tokens: int, beside: Beside = nothing) -> str:
     """The longest start of `words`, by halving, of at most `tokens`."""
     kept = words[: max(0, tokens) * 6]
     steps = 0
-    while kept and (size := estimate(kept)) > tokens:
+    while kept and (size := estimate(kept) + beside(kept)) > tokens:
         steps += 1
         fits = len(kept) * max(tokens, 0) // (size + 1) if steps < MOST_STEPS else len(kept) // 2
         kept = kept[:fits]
@@ -114,7 +123,9 @@ def _fair(sizes: list[int], room: int) -> int:
     return max(sizes, default=0)
 
 
-def _stub(message: Message, part: Part, tokens: int, offset: int, whole: int | None) -> Part | None:
+def _stub(
+    message: Message, part: Part, tokens: int, offset: int, whole: int | None, beside: Beside
+) -> Part | None:
     """What stands for a part that is too large; None for reasoning, which nobody can read in pieces."""
     kind = part["type"]
     if kind == "reasoning":  # OpenAI wants the sealed form before what it led to
@@ -130,7 +141,7 @@ def _stub(message: Message, part: Part, tokens: int, offset: int, whole: int | N
             where = f"read_message seq={message.seq} offset={offset + shown}"
             return f"{total - shown} more characters; {where} has them"
 
-        return {**part, ("text" if kind in _WORDS else "content"): _start(words, tokens, rest)}
+        return {**part, ("text" if kind in _WORDS else "content"): _start(words, tokens, rest, beside)}
     return _reference(message, part)
 
 
@@ -171,6 +182,6 @@ def _exactly(message: Message) -> Callable[[int], str]:
     return lambda _shown: f"read_message seq={message.seq} format=json has it"
 
 
-def _start(words: str, tokens: int, rest: Callable[[int], str]) -> str:
-    kept = fitting(words, tokens)
+def _start(words: str, tokens: int, rest: Callable[[int], str], beside: Beside = nothing) -> str:
+    kept = fitting(words, tokens, beside)
     return f"{kept}… (cut: {rest(len(kept))})"

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import cast
@@ -71,6 +71,7 @@ class Plan:
     part:      most for one message; user_part: for one of the user.
     overhead:  what every message costs beside its tokens.
     cut_chars: of the text of a message that is larger than `part`, no more has to be read.
+    beside:    what a text takes beside its own tokens, as it will be shown.
     """
 
     format: Format
@@ -80,6 +81,13 @@ class Plan:
     user_part: int
     overhead: int
     cut_chars: int
+    beside: cut.Beside = cut.nothing
+
+    def tokens(self, message: Message) -> int:
+        """What the content of a message takes whole."""
+        if self.beside is cut.nothing:
+            return message.token_count
+        return message.token_count + self.beside(message.text)
 
     def most(self, message: Message) -> int:
         """What a message may take at most."""
@@ -120,6 +128,9 @@ class Shown:
 
 def build_window(conversation_id: str, found: Window, planned: Plan) -> Shown:
     """Choose the units that fit, and render them."""
+    plain = planned.format != "text" or not text.any_may_pose(_texts(found))
+    if not plain:
+        planned = replace(planned, beside=text.backslashes)
     repairs: list[str] = []
     path = found.messages[::-1]
     whole = len(path) == found.length
@@ -160,13 +171,20 @@ def build_window(conversation_id: str, found: Window, planned: Plan) -> Shown:
         window.repairs = [line for seq, line in sorted(_located(repairs)) if seq >= window.first_seq > 0]
     rendered: list[Message] = []
     if planned.format == "text":
-        window.text = _text(window, instructions, summary, fitted)
+        window.text = _text(window, instructions, summary, fitted, plain=plain)
     else:
         rendered = _whole(instructions, summary, fitted)
         _render(window, rendered)
     front = f"{found.instructions}\n{summary and summary.content}"
     window.receipt = str(receipt.write(window, planned.max_tokens, front))
     return Shown(window, rendered)
+
+
+def _texts(found: Window) -> list[str]:
+    texts = [message.text for message in found.messages]
+    texts.append(found.instructions or "")
+    texts.append(found.summary.content if found.summary else "")
+    return texts
 
 
 def _render(window: ContextWindow, whole: list[Message]) -> None:
@@ -205,7 +223,7 @@ def _cost(unit: Unit, planned: Plan) -> int:
     """What a unit costs rendered, with each message cut to its share."""
     cost = 0
     for message in unit.messages:
-        tokens = message.token_count
+        tokens = planned.tokens(message)
         if tokens > planned.part and tokens > (most := planned.most(message)):
             tokens = max(most, cut.least_tokens(message))
         plain = message.stored_parts is None and message.author is None
@@ -249,10 +267,10 @@ def _instructions(instructions: str | None, room: int, planned: Plan) -> tuple[s
     if instructions is None:
         return None, room
     around = INSTRUCTIONS_TOKENS if planned.format == "text" else MESSAGE_OVERHEAD
-    cost = _estimate_again(instructions) + around
+    cost = _estimate_again(instructions) + planned.beside(instructions) + around
     if cost <= room // 2:
         return instructions, room - cost
-    kept = cut.fitting(instructions, room // 2 - around - cut.NOTE_TOKENS)
+    kept = cut.fitting(instructions, room // 2 - around - cut.NOTE_TOKENS, planned.beside)
     if not kept:
         return None, room
     rest = len(instructions) - len(kept)
@@ -264,10 +282,10 @@ def _summary(found: StoredSummary | None, room: int, planned: Plan) -> tuple[Sto
     if found is None:
         return None, room
     share = min(room, planned.budget // 4)
-    cost = found.token_count + SUMMARY_TOKENS
+    cost = found.token_count + planned.beside(found.content) + SUMMARY_TOKENS
     if cost <= share:
         return found, room - cost
-    kept = cut.fitting(found.content, share - SUMMARY_TOKENS)
+    kept = cut.fitting(found.content, share - SUMMARY_TOKENS, planned.beside)
     if not kept:
         return None, room
     return StoredSummary(found.upto_seq, f"{kept}…", found.token_count, found.path_tokens), room - share
@@ -292,9 +310,9 @@ def _cut(units: list[Unit], costs: list[int], room: int, planned: Plan) -> list[
         fixed = SYNTHETIC_TOKENS * sum(map(len, unit.unanswered.values()))
         fixed += sum(_around(message, planned) for message in unit.messages)
         shares = _shares(unit.messages, room - fixed, planned)
-        return [_with_shares(unit, shares)] if shares else []
+        return [_with_shares(unit, shares, planned)] if shares else []
     return [
-        _with_shares(unit, [planned.most(message) for message in unit.messages])
+        _with_shares(unit, [planned.most(message) for message in unit.messages], planned)
         if cost >= planned.part  # else no message of it is too large
         else unit
         for unit, cost in zip(units, costs, strict=True)
@@ -306,22 +324,22 @@ def _shares(messages: list[Message], room: int, planned: Plan) -> list[int]:
     the others as much as each other. Empty if that is too little."""
     shares = [0] * len(messages)
     left = room
-    by_size = sorted(range(len(messages)), key=lambda index: messages[index].token_count)
-    for place, index in enumerate(by_size):
+    needed = list(map(planned.tokens, messages))
+    for place, index in enumerate(sorted(range(len(messages)), key=needed.__getitem__)):
         message = messages[index]
         fair = min(left // (len(messages) - place), planned.most(message))
-        shares[index] = min(message.token_count, fair)
-        if shares[index] < message.token_count and shares[index] < cut.least_tokens(message):
+        shares[index] = min(needed[index], fair)
+        if shares[index] < needed[index] and shares[index] < cut.least_tokens(message):
             return []
         left -= shares[index]
     return shares
 
 
-def _with_shares(unit: Unit, shares: list[int]) -> Unit:
+def _with_shares(unit: Unit, shares: list[int], planned: Plan) -> Unit:
     return Unit(
         [
-            cut.cut(message, max(share, cut.least_tokens(message)))
-            if message.token_count > share
+            cut.cut(message, max(share, cut.least_tokens(message)), planned.beside)
+            if planned.tokens(message) > share
             else message
             for message, share in zip(unit.messages, shares, strict=True)
         ],
@@ -379,6 +397,8 @@ def _text(
     instructions: str | None,
     summary: StoredSummary | None,
     units: list[Unit],
+    *,
+    plain: bool,
 ) -> str:
     shown = [message for unit in units for message in unit.messages]
     lines: list[str] = []
@@ -392,7 +412,7 @@ def _text(
             f"word; list_messages{before} has them)"
         )
     unanswered = {seq: calls for unit in units for seq, calls in unit.unanswered.items()}
-    for message, rendered in zip(shown, text.render_each(shown), strict=True):
+    for message, rendered in zip(shown, text.render_each(shown, plain=plain), strict=True):
         lines.append(rendered)
         if unanswered:
             lines.extend(

@@ -57,10 +57,19 @@ def quoted(text: str) -> str:
     return _marked(readable(text))
 
 
-def render_each(messages: Sequence[Message]) -> list[str]:
-    """Every message, rendered. Most conversations hold no line that poses as ours, and most messages
-    are one plain text: to look once through all of them is what makes a window cheap."""
-    plain = not _may_pose("\n".join([m.text for m in messages]))
+def backslashes(text: str) -> int:
+    """How many `quoted` adds: what a text takes more when it is shown."""
+    return len(_POSING.findall(text)) if _may_pose(text) else 0
+
+
+def any_may_pose(texts: Sequence[str]) -> bool:
+    """Whether `quoted` may change one of them. Most conversations hold no line that poses as ours: to look
+    once through all of them is what makes a window cheap."""
+    return _may_pose("\n".join(texts))
+
+
+def render_each(messages: Sequence[Message], *, plain: bool) -> list[str]:
+    """Every message, rendered; most are one plain text. plain: `any_may_pose` says no of their texts."""
     rendered: list[str] = []
     for message in messages:
         seq, parent, role, author, text, parts, _, _, _, created_at, occurred_at = message
