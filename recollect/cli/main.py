@@ -26,9 +26,16 @@ def main() -> None:
         else:
             from recollect.cli.app import run
 
-            run(sys.argv[1:])
+            try:
+                run(sys.argv[1:])
+            finally:
+                if sys.stdout:
+                    sys.stdout.flush()  # so that what cannot be written is told below
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:  # whoever reads has enough, such as `head`
+        _write_no_more()
+        sys.exit(1)
     except Exception as error:  # the command line's one boundary
         from recollect.cli.problems import explain
 
@@ -36,5 +43,12 @@ def main() -> None:
         if explained is None:
             raise
         text, code = explained
+        if isinstance(error, OSError):
+            _write_no_more()
         print(f"recollect: {text}", file=sys.stderr)
         sys.exit(code)
+
+
+def _write_no_more() -> None:
+    """Leave what waits to be written to nobody, or the interpreter tries and fails again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import cast
 
 from pydantic import ValidationError
@@ -9,6 +10,8 @@ from pydantic_settings import SettingsError
 
 from recollect.models.errors import InvalidSetting, RecollectError
 from recollect.settings import ConfigFileError
+
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def explain(error: Exception) -> tuple[str, int] | None:
@@ -33,6 +36,8 @@ def explain(error: Exception) -> tuple[str, int] | None:
         ), 2
     if isinstance(error, ConfigFileError):
         return " ".join(str(error).split()), 2
+    if isinstance(error, OSError) and error.errno in _UNWRITABLE and error.filename is None:
+        return f"the output could not be written: {error.strerror}", 1
     if isinstance(error, SettingsError):
         return f"RECOLLECT settings: {error}; lists and objects are written as JSON", 2
     return None

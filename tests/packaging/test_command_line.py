@@ -26,14 +26,22 @@ SEEN = [
 ]
 
 
-def recollect(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def recollect(
+    *arguments: str, stdout: int = subprocess.PIPE, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Run `recollect` in a fixed terminal, without any setting but `variables`."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("RECOLLECT_")}
     env.pop("DATABASE_URL", None)
     env |= {"NO_COLOR": "1", "TERM": "dumb", "TERMINAL_WIDTH": "100", "COLUMNS": "100", **variables}
     command = [sys.executable, "-m", "recollect", *arguments]
     return subprocess.run(
-        command, env=env, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
+        command,
+        env=env,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
     )
 
 
@@ -118,6 +126,26 @@ def test_an_error_that_recollect_foresees_is_one_line_and_exits_with_1(tmp_path:
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(r"recollect: [^\n]+\n", done.stderr)
     assert "s3cret" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+def test_output_that_cannot_be_written_is_told_and_exits_with_1(unbuffered: str):
+    with Path("/dev/full").open("w") as full:
+        said = recollect("--version", stdout=full.fileno(), PYTHONUNBUFFERED=unbuffered)
+    assert (said.returncode, said.stderr) == (
+        1,
+        "recollect: the output could not be written: No space left on device\n",
+    )
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+def test_output_that_nobody_reads_ends_quietly(unbuffered: str):
+    reading, writing = os.pipe()
+    os.close(reading)
+    said = recollect("--version", stdout=writing, PYTHONUNBUFFERED=unbuffered)
+    os.close(writing)
+    assert (said.returncode, said.stderr) == (1, "")
 
 
 def command_modules() -> set[str]:

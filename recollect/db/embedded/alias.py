@@ -74,9 +74,10 @@ def forget_alias(layout: Layout) -> None:
 
 
 def _usable(folder: Path) -> bool:
-    path = os.fsencode(folder / f".s.PGSQL.{PORT}")
-    # A list of hosts is split at commas; the rest of the alphabet is percent-encoded by the URL.
-    return len(path) <= _LONGEST and re.search(rb"[,\x00-\x1f]", path) is None
+    length = len(os.fsencode(folder / f".s.PGSQL.{PORT}"))
+    # A list of hosts is split at commas, and a URL holds UTF-8 alone: Python shows each byte that is none
+    # as one of the surrogates. The rest of the alphabet is percent-encoded by the URL.
+    return length <= _LONGEST and re.search("[,\x00-\x1f\udc80-\udcff]", str(folder)) is None
 
 
 def _short_place() -> Path:

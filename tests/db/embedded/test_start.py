@@ -182,6 +182,12 @@ def test_a_home_with_odd_characters_works(room: Path, query: Query) -> None:
     assert query(server.ensure(), "SELECT 1") == 1
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_home_whose_name_is_no_text_works(room: Path, query: Query) -> None:
+    server = EmbeddedPostgres(room / os.fsdecode(b"home\xff"), grace_seconds=5)
+    assert query(server.ensure(), "SELECT 1") == 1
+
+
 def test_the_supervisor_keeps_nothing_of_its_client(
     home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
