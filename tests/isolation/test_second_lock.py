@@ -86,7 +86,7 @@ OF_MANY = {
     "embeddings_missing": ("model",),
     "embeddings_lacking_places": ("talk", 2, "model", 10),
     "embeddings_lacking_texts": (["talk"], [3], "model", 10),
-    "embeddings_outdated": (["talk"], [1], "another"),
+    "embeddings_outdated": ("talk", 1, "another"),
     "embeddings_insert": (["talk"], [3], [NOW], [1.0, 0.0], [1], [2], "model"),
 }
 """The arguments of statements that are not about the one conversation, after the user."""
