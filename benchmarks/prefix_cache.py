@@ -12,10 +12,10 @@ import random
 from dataclasses import dataclass
 
 from benchmarks.storage import TEXT
+from recollect.history.budget import plan
 from recollect.history.formats.text import render_each
 from recollect.history.history import History
 from recollect.history.tokens import estimate
-from recollect.history.window import plan
 from recollect.models.message import Message, NewMessage
 
 MAX_TOKENS = 8_000

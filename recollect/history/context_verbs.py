@@ -10,14 +10,14 @@ from recollect.db import messages, search
 from recollect.history import recall
 from recollect.history import receipt as receipts
 from recollect.history.appending import MAX_KEY_CHARS, appended_or_refused, once_more
+from recollect.history.budget import MAX_ROWS, Plan, in_providers_tokens, plan
 from recollect.history.formats import Format
 from recollect.history.incoming import check_instructions, check_int, check_text, check_title, prepare
 from recollect.history.query import MAX_QUERY_CHARS, Query, parse
 from recollect.history.ranking import ranked
 from recollect.history.scope import MAX_ID_CHARS, Scope, id_from_key, not_found, users_table
 from recollect.history.snippet import EXCERPT_CHARS
-from recollect.history.tokens import SAFETY
-from recollect.history.window import FAMILIES, MAX_ROWS, Plan, build_window, plan
+from recollect.history.window import build_window
 from recollect.models.batch import Batch
 from recollect.models.errors import InvalidArgument, KeyReused, NotFound, NotReproducible
 from recollect.models.message import ContextWindow, NewMessage, Turn
@@ -198,7 +198,7 @@ class ContextVerbs(Scope):
             return window
         window = shown.recalling(chosen.text)
         window.recalled = chosen.messages
-        window.tokens = min(max_tokens, window.tokens + _in_budget(chosen.tokens, planned.format))
+        window.tokens = min(max_tokens, window.tokens + in_providers_tokens(chosen.tokens, planned.format))
         return window
 
     async def _recalled(self, asked: Query, window: ContextWindow, max_tokens: int) -> recall.Recalled | None:
@@ -217,7 +217,9 @@ class ContextVerbs(Scope):
             return None
         first = [(row.conversation_id, row.seq) for row in new[: recall.WITH_NEIGHBOURS]]
         around = await search.around(self._db, self._user, first, 1, recall.NEIGHBOUR_CHARS)
-        room = (max_tokens - window.tokens) * 1_000 // _in_budget(1_000, cast("Format", window.format))
+        room = (
+            (max_tokens - window.tokens) * 1_000 // in_providers_tokens(1_000, cast("Format", window.format))
+        )
         return recall.choose(new, around, asked, window, room)
 
 
@@ -238,11 +240,6 @@ def _plan(max_tokens: int, format: Format, query: str | None) -> tuple[Plan, Que
     except InvalidArgument:
         return planned, None
     return plan(max_tokens - max_tokens // recall.SHARE, format), asked
-
-
-def _in_budget(tokens: int, format: Format) -> int:
-    """Estimated tokens in those of the format's provider."""
-    return -int(-tokens * SAFETY[FAMILIES.get(format, "openai")] // 1)
 
 
 def _limits(planned: Plan) -> messages.Limits:

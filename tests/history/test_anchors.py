@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from recollect.db.messages import Window
 from recollect.history.anchors import Place, first_anchor
+from recollect.history.budget import plan
 from recollect.history.formats import Format
-from recollect.history.window import build_window, plan
+from recollect.history.window import build_window
 from recollect.models.message import ContextWindow, Message, Part
 from tests.history.test_window import call, message, result
 

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recollect.db.messages import StoredSummary, Window
+from recollect.history.budget import plan
 from recollect.history.formats import FORMATS, Format
 from recollect.history.formats.rendered import PROVIDERS, Provider
 from recollect.history.tokens import estimate, estimate_message
-from recollect.history.window import build_window, plan
+from recollect.history.window import build_window
 from recollect.models.message import ContextWindow, Message, Part, Role
 from recollect.models.parts import split_content
 from tests.history.formats.validators import VALIDATORS

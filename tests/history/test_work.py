@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from recollect.db.messages import Window
+from recollect.history.budget import plan
 from recollect.history.cut import cut
 from recollect.history.exchanges import split_units
 from recollect.history.formats.providers import INCOMING, OUTGOING
@@ -19,7 +20,7 @@ from recollect.history.query import Query, parse
 from recollect.history.snippet import snippet
 from recollect.history.tokens import estimate
 from recollect.history.tree import Path, Tree
-from recollect.history.window import build_window, plan
+from recollect.history.window import build_window
 from recollect.models.message import Message, Part, Role
 from tests.history.formats.stored import stored
 from tests.work import Compared, grows_evenly, steps

@@ -68,8 +68,8 @@ def any_may_pose(texts: Sequence[str]) -> bool:
     return _may_pose("\n".join(texts))
 
 
-def render_each(messages: Sequence[Message], *, plain: bool) -> list[str]:
-    """Every message, rendered; most are one plain text. plain: `any_may_pose` says no of their texts."""
+def render_each(messages: Sequence[Message], *, plain: bool = False) -> list[str]:
+    """Every message, rendered. plain: `any_may_pose` says no of their texts, which makes it cheaper."""
     rendered: list[str] = []
     for message in messages:
         seq, parent, role, author, text, parts, _, _, _, created_at, occurred_at = message
