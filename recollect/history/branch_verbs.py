@@ -8,10 +8,10 @@ from recollect.history.incoming import check_int, check_text, check_title
 from recollect.history.scope import (
     MAX_ID_CHARS,
     Scope,
-    in_trash,
     no_message,
     not_found,
     random_id,
+    unchangeable,
     users_table,
 )
 from recollect.history.tokens import estimate
@@ -94,10 +94,7 @@ class BranchVerbs(Scope):
             changed = await branches.switch_head(tx, self._user, id, seq)
             if changed is not None:
                 return changed
-            present = await conversations.get(tx, self._user, id)
-        if present is None:
-            raise not_found(id)
-        raise in_trash(id) if present.deleted_at is not None else no_message("seq", present.last_seq)
+            raise unchangeable(id, await conversations.get(tx, self._user, id), "seq")
 
     async def fork(
         self, id: str, *, at_seq: int | None = None, new_id: str | None = None, title: str | None = None
@@ -144,13 +141,11 @@ class BranchVerbs(Scope):
             # Under the lock no purge and no other summary of this message comes in between.
             await conversations.lock(tx, self._user, id)
             present = await conversations.get(tx, self._user, id)
-            if present is None:
-                raise not_found(id)
-            if present.deleted_at is not None:
-                raise in_trash(id)
+            if present is None or present.deleted_at is not None:
+                raise unchangeable(id, present, "upto_seq")
             saved = await branches.replace_summary(tx, self._user, id, upto_seq, estimate(content), content)
         if saved is None:
-            raise no_message("upto_seq", present.last_seq)
+            raise unchangeable(id, present, "upto_seq")
         self._wrote(self._user, saved.token_count)
         return saved
 

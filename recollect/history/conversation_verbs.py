@@ -24,10 +24,9 @@ from recollect.history.scope import (
     MAX_ID_CHARS,
     MAX_PAGE,
     Scope,
-    in_trash,
-    no_message,
     not_found,
     random_id,
+    unchangeable,
     users_table,
 )
 from recollect.models.conversation import Conversation, ConversationPage, Erased
@@ -171,7 +170,9 @@ class ConversationVerbs(Scope):
             check_int("head", head, 1, MAX_SEQ)
         if not changes and head is None and not restore:
             raise InvalidArgument(
-                "title", "nothing to change was given; give title, instructions, metadata, pinned or archived"
+                "title",
+                "nothing to change was given; give title, instructions, metadata, pinned, archived, head or "
+                "restore",
             )
         async with self._db.write(self._user) as tx:
             changed: Conversation | None = None
@@ -183,12 +184,7 @@ class ConversationVerbs(Scope):
                 changed = await conversations.update(tx, self._user, id, changes)
             if changed is not None:
                 return changed
-            present = await conversations.get(tx, self._user, id)
-            if present is None:
-                raise not_found(id)
-            if present.deleted_at is not None:
-                raise in_trash(id)
-            raise no_message("head", present.last_seq)
+            raise unchangeable(id, await conversations.get(tx, self._user, id), "head")
 
     async def delete(self, id: str) -> Conversation:
         """Put a conversation into the trash, from which `restore` brings it back; nothing is

@@ -13,7 +13,8 @@ from recollect.db.database import Database
 from recollect.db.link import CONSTRAINTS as LINK_CONSTRAINTS
 from recollect.history.meanings import Meanings
 from recollect.models.batch import Batch
-from recollect.models.errors import Conflict, NotFound, NotReady
+from recollect.models.conversation import Conversation
+from recollect.models.errors import Conflict, NotFound, NotReady, RecollectError
 from recollect.models.message import Appended
 from recollect.settings import Settings
 
@@ -70,6 +71,14 @@ def not_found(id: str) -> NotFound:
 
 def in_trash(id: str) -> Conflict:
     return Conflict(f"conversation_id: {id!r} is in the trash and does not change; restore it first")
+
+
+def unchangeable(id: str, present: Conversation | None, argument: str) -> RecollectError:
+    """Why a conversation, as it is there, did not change as asked: it lacks what `argument` names, if nothing
+    else."""
+    if present is None:
+        return not_found(id)
+    return in_trash(id) if present.deleted_at is not None else no_message(argument, present.last_seq)
 
 
 def no_message(argument: str, last_seq: int) -> NotFound:
