@@ -90,8 +90,10 @@ _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SEPARATORS = re.compile(r"[_./@:\\-]+")
 MAX_WHOLE_CHARS = 60
 
-_KNOWN = re.compile("[a-z0-9]+")
-"""What PostgreSQL's parser finds by itself."""
+_KNOWN = b"abcdefghijklmnopqrstuvwxyz0123456789"
+"""The characters of the words that PostgreSQL's parser finds by itself."""
+
+_SEPARATED = bytes(byte if byte in _KNOWN else ord(" ") for byte in range(256))
 
 # What decomposition leaves whole.
 _LETTERS = str.maketrans(
@@ -224,8 +226,8 @@ def terms_of(text: str, author: str | None) -> tuple[str | None, int | None]:
             return _joined("", pieces), _script(text) or language_of(pieces)
     else:
         pieces += compounds(text)
-    known = set(_KNOWN.findall(text.lower()))
-    more = dict.fromkeys([piece for piece in pieces if piece not in known])
+    known = set(text.lower().encode().translate(_SEPARATED).split())
+    more = dict.fromkeys([piece for piece in pieces if piece.encode() not in known])
     return (_joined(" ", more) if more else None), language_of(judged)
 
 
