@@ -145,4 +145,6 @@ async def lock(tx: WriteTx, user_id: str, id: str | None) -> bool:
 
 
 def conversation_of(row: asyncpg.Record) -> Conversation:
-    return Conversation(**{**row, "metadata": json.loads(row["metadata"])})
+    stored: str = row["metadata"]
+    metadata: Any = {} if stored == "{}" else json.loads(stored)
+    return Conversation(**{**row, "metadata": metadata})

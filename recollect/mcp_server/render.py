@@ -293,7 +293,7 @@ def _conversation(conversation: Conversation) -> str:
     facts = [
         text.counted(conversation.message_count, "message"),
         f"head {conversation.head_seq}",
-        f"{conversation.updated_at:%Y-%m-%d %H:%M}",
+        text.minute(conversation.updated_at),
     ]
     facts += [
         word

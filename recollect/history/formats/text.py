@@ -74,7 +74,7 @@ def render_each(messages: Sequence[Message], *, plain: bool = False) -> list[str
     for message in messages:
         seq, parent, role, author, text, parts, _, _, _, created_at, occurred_at = message
         if plain and parts is None and author is None and occurred_at is None and parent == seq - 1:
-            rendered.append(f"[#{seq} {role} {_minute(created_at)}]\n{text}")
+            rendered.append(f"[#{seq} {role} {minute(created_at)}]\n{text}")
         else:
             rendered.append(render_message(message))
     return rendered
@@ -101,14 +101,16 @@ def header(message: Message) -> str:
     who = message.role if message.author is None else f"{message.role} {in_line(message.author)}"
     branch = "" if message.parent_seq == message.seq - 1 else f" after #{message.parent_seq}"
     at = message.occurred_at or message.created_at
-    return f"[#{message.seq} {who} {_minute(at)}{branch}]"
+    return f"[#{message.seq} {who} {minute(at)}{branch}]"
 
+
+_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # `dumps` makes one each time
 
 _MINUTES = [f"{minute // 60:02}:{minute % 60:02}" for minute in range(24 * 60)]
 _DAYS: dict[int, str] = {}
 
 
-def _minute(at: datetime) -> str:
+def minute(at: datetime) -> str:
     """`2026-11-23 10:04`; a fifth of the time that isoformat takes, for the most frequent of all lines."""
     ordinal = at.toordinal()
     day = _DAYS.get(ordinal)
@@ -120,7 +122,7 @@ def _minute(at: datetime) -> str:
 def in_line(value: object) -> str:
     """A stored value as JSON within one of our own lines: readable in any script, and without what
     could end the line or is invisible, which is escaped."""
-    written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    written = _as_json(value)
     if written.isprintable():
         return written
     return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in written)
