@@ -27,6 +27,7 @@ from recollect.identity.authorization import bearer_token
 from recollect.identity.caller import Caller
 from recollect.identity.limits import Limits
 from recollect.models.errors import InvalidArgument, InvalidSetting, NotFound, NotReady, RecollectError
+from recollect.models.json_values import MAX_VALUES, too_many_values
 
 logger = logging.getLogger(__name__)
 
@@ -160,7 +161,7 @@ class StrictRoute(APIRoute):
 
 
 async def _read(request: Request, limit: int) -> bytes:
-    """The body. Raises: HTTPException for one that is too large or not called JSON."""
+    """The body. Raises: HTTPException for one that is too large, holds too much, or is not called JSON."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise HTTPException(415, "The body has to be JSON: send Content-Type: application/json")
@@ -175,7 +176,10 @@ async def _read(request: Request, limit: int) -> bytes:
         if size > limit:
             raise too_large
         chunks.append(chunk)
-    return b"".join(chunks)
+    body = b"".join(chunks)
+    if too_many_values(body):
+        raise HTTPException(413, f"A request may hold {MAX_VALUES} JSON values; send less at once")
+    return body
 
 
 async def _read_nothing(request: StrictRequest) -> None:

@@ -29,6 +29,7 @@ from recollect.mcp_server import challenge
 from recollect.mcp_server.body import TooLarge, read_again, read_body
 from recollect.mcp_server.scopes import depends_on_arguments, needed
 from recollect.models.errors import Forbidden, NotReady, TooManyRequests, Unauthenticated, Unavailable
+from recollect.models.json_values import MAX_VALUES, too_many_values
 
 logger = logging.getLogger(__name__)
 
@@ -85,8 +86,8 @@ class Bearer:
             refusal = challenge.unavailable(error)
         except ClientDisconnect:
             return
-        except TooLarge:
-            refusal = challenge.too_large(self._max_body)
+        except TooLarge as error:
+            refusal = challenge.too_large(error)
         else:
             await self._serve(caller, scope, receive, send)
             return
@@ -95,6 +96,8 @@ class Bearer:
     async def _checked(self, caller: Caller, headers: Headers, receive: Receive) -> Receive:
         """Read the body, refuse what the caller may not, and give the body to be read again."""
         body = await read_body(receive, self._max_body)
+        if too_many_values(body):
+            raise TooLarge(f"{MAX_VALUES} JSON values")
         request = _glance(headers, body)
         if request is not None:
             scopes = needed(*request)

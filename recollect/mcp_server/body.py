@@ -7,7 +7,7 @@ from starlette.types import Message, Receive
 
 
 class TooLarge(Exception):
-    """The body is larger than any message may be."""
+    """The body is larger than any message may be; says how much one may have, such as "1000 bytes"."""
 
 
 async def read_body(receive: Receive, most: int) -> bytes:
@@ -19,7 +19,7 @@ async def read_body(receive: Receive, most: int) -> bytes:
             raise ClientDisconnect
         body += message.get("body", b"")
         if len(body) > most:
-            raise TooLarge
+            raise TooLarge(f"{most} bytes")
         if not message.get("more_body", False):
             return bytes(body)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from recollect.identity.authorization import challenge
+from recollect.mcp_server.body import TooLarge
 from recollect.models.errors import Forbidden, NotReady, TooManyRequests, Unauthenticated, Unavailable
 
 RETRY_AFTER_SECONDS = 5
@@ -39,9 +40,9 @@ def too_many(error: TooManyRequests) -> Response:
     return JSONResponse(content, 429, {"Retry-After": str(error.retry_after)})
 
 
-def too_large(most: int) -> Response:
+def too_large(error: TooLarge) -> Response:
     """413."""
-    return PlainTextResponse(f"The request has more than {most} bytes.\n", 413)
+    return PlainTextResponse(f"The request has more than {error}.\n", 413)
 
 
 def _refused(status: int, code: str, text: str, header: str) -> JSONResponse:

@@ -139,8 +139,8 @@ class SseMessages:
                 jsonrpc_message_adapter.validate_json(body, by_name=False)
             except ClientDisconnect:
                 return
-            except TooLarge:
-                await too_large(MAX_REQUEST_BYTES)(scope, receive, send)
+            except TooLarge as error:
+                await too_large(error)(scope, receive, send)
                 return
             except ValidationError:
                 await PlainTextResponse("The request is no JSON-RPC message.\n", 400)(scope, receive, send)

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 import httpx2
 import pytest
 
+from recollect.models.json_values import MAX_VALUES
 from tests.api.conftest import Server, problem, user_says
 
 JSON = {"Content-Type": "application/json"}
@@ -202,6 +203,14 @@ async def test_a_body_of_more_than_64_mb_is_refused_declared_or_not(
 
     problem(await api.post(f"{talk}/messages", content=chunks(), headers=JSON), 413, "too-large")
     problem(await post(api, f"{talk}/messages", b" " * (65 << 20)), 413, "too-large")
+
+
+async def test_a_body_of_more_values_than_memory_should_hold_is_refused(
+    api: httpx2.AsyncClient, talk: str
+) -> None:
+    values = b"{}," * MAX_VALUES
+    refused = await post(api, f"{talk}/messages", b'{"role":"user","content":[' + values + b"{}]}")
+    assert "JSON values" in problem(refused, 413, "too-large")["detail"]
 
 
 async def test_a_message_of_almost_10_mb_with_escapes_is_taken(api: httpx2.AsyncClient, talk: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from recollect.models.json_values import MAX_VALUES
 from tests.identity.provider import Provider
 from tests.mcp_server.http_process import Answer, HttpProcess, bearer, call, request, text
 from tests.mcp_server.protected.conftest import Start, settings_for
@@ -44,6 +45,19 @@ def test_writing_is_limited_by_tokens_and_reading_is_not(user: str, start: Start
     assert "hello" in text(call(server, token, "load_context", conversation_id="talk", max_tokens=10_000))
     assert "2 messages" in text(call(server, token, "list_conversations"))
     assert call(server, provider.token(sub=f"{user}-bob"), "create_conversation").status == 200
+
+
+def test_a_request_of_more_values_than_memory_should_hold_is_refused(
+    user: str, start: Start, provider: Provider
+) -> None:
+    server = start(settings_for(provider))
+    token = provider.token(sub=user)
+    refused = server.send(b"[" + b"{}," * MAX_VALUES + b"{}]", **bearer(token))
+    assert (refused.status, refused.body.decode()) == (
+        413,
+        f"The request has more than {MAX_VALUES} JSON values.\n",
+    )
+    assert ask(server, token).status == 200
 
 
 def test_summaries_and_copies_are_written_too(user: str, start: Start, provider: Provider) -> None:
