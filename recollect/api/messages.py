@@ -125,8 +125,8 @@ async def load_context(
     receipt: Annotated[
         str | None,
         Query(
-            description="Of a context of this conversation: the same again, byte for byte. The other "
-            "parameters are in it."
+            description="Of a context of this conversation: the same again, byte for byte. Budget, format "
+            "and upto_seq are in it."
         ),
     ] = None,
     query: Annotated[

@@ -44,8 +44,8 @@ class ContextVerbs(Scope):
         format:      "text", a transcript for an agent that reads a tool result; "openai" (Chat
                      Completions), "openai_responses", "anthropic", "gemini", "vercel".
         upto_seq:    as of this message, on whatever branch it is; default: the head.
-        receipt:     of a window that this conversation gave: the same again, byte for byte. The
-                     other arguments are in it.
+        receipt:     of a window that this conversation gave: the same again, byte for byte. Budget,
+                     format and `upto_seq` are in it.
         query:       recall older messages that answer it, of any conversation, in half of the budget
                      and what the window leaves over, behind the window. The receipt leaves them out.
 
@@ -58,7 +58,11 @@ class ContextVerbs(Scope):
         if receipt is not None:
             if query is not None:
                 raise InvalidArgument("query", "cannot be combined with receipt, which recalls nothing")
-            return await self._reproduced(id, receipt)
+            if upto_seq is not None:
+                raise InvalidArgument(
+                    "upto_seq", "cannot be combined with receipt, which says up to where it goes"
+                )
+            return await self._reproduced(id, receipt, format)
         if upto_seq is not None:
             check_int("upto_seq", upto_seq, 1, messages.MAX_SEQ)
         planned, asked = _plan(max_tokens, format, query)
@@ -165,8 +169,10 @@ class ContextVerbs(Scope):
             )
         return found
 
-    async def _reproduced(self, id: str, receipt: str) -> ContextWindow:
+    async def _reproduced(self, id: str, receipt: str, format: Format) -> ContextWindow:
         wanted = receipts.read(receipt)
+        if format not in ("text", wanted.format):  # which is what is said where nothing is said
+            raise InvalidArgument("format", f"is {wanted.format} in this receipt; leave it out")
         try:
             planned = plan(wanted.max_tokens, wanted.format)
         except InvalidArgument as error:

@@ -87,10 +87,12 @@ class ImportVerbs(Scope):
         here = await imports.present(tx, self._user, list(pieces), lock=write is not None)
         fresh = [piece for id, piece in pieces.items() if piece.first and id not in here]
         rows = await self._make(write, fresh)
-        for piece in fresh:
-            if piece.progress.outcome != "created":  # somebody else made it at this moment
-                piece.progress.begin_again()
-                here |= await imports.present(tx, self._user, [piece.progress.id], lock=write is not None)
+        late = [piece.progress for piece in fresh if piece.progress.outcome != "created"]
+        for progress in late:  # somebody else made it at this moment
+            progress.begin_again()
+        here |= await imports.present(
+            tx, self._user, [progress.id for progress in late], lock=write is not None
+        )
         for id, piece in pieces.items():
             if id in here:
                 rows += await self._grow(tx, write, piece, here[id])

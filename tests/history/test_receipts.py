@@ -68,9 +68,9 @@ async def test_it_reproduces_the_window_in_every_format(history: History, c: str
     await all_come_again(history, c, await remember(history, c))
 
 
-async def test_the_other_arguments_are_in_it(history: History, c: str) -> None:
+async def test_budget_format_and_the_last_message_are_in_it(history: History, c: str) -> None:
     window = await history.context(c, max_tokens=600, format="anthropic", upto_seq=10)
-    assert await history.context(c, max_tokens=9, format="text", upto_seq=1, receipt=window.receipt) == window
+    assert await history.context(c, max_tokens=9, receipt=window.receipt) == window
 
 
 async def test_it_outlives_everything_that_is_added(history: History, c: str) -> None:
@@ -236,6 +236,17 @@ def broken(receipt: str) -> list[Any]:
         7,
         b"w",
     ]
+
+
+@pytest.mark.parametrize("beside", [{"upto_seq": 1}, {"format": "anthropic"}, {"query": "look"}], ids=str)
+async def test_what_a_receipt_decides_is_refused_beside_it(
+    history: History, c: str, beside: dict[str, Any]
+) -> None:
+    window = await history.context(c, max_tokens=600, format="openai")
+    assert await history.context(c, format="openai", receipt=window.receipt) == window
+    with pytest.raises(InvalidArgument) as refused:
+        await history.context(c, receipt=window.receipt, **beside)
+    assert refused.value.argument == next(iter(beside))
 
 
 async def test_what_no_window_came_with_is_refused_as_a_receipt(history: History, c: str) -> None:

@@ -16,7 +16,6 @@ from recollect.mcp_server.tools.parameters import (
     Query,
     check_text_budget,
 )
-from recollect.models.errors import InvalidArgument
 
 
 async def load_context(
@@ -35,13 +34,9 @@ async def load_context(
     tool calls with their results, then the head to pass as expected_head. The same head gives the
     same text."""
     check_text_budget(max_tokens, format)
-    if receipt is not None and upto_seq is not None:
-        raise InvalidArgument("upto_seq", "cannot be combined with receipt, which says up to where it goes")
     window = await history.context(
         conversation_id, max_tokens=max_tokens, format=format, upto_seq=upto_seq, receipt=receipt, query=query
     )
-    if receipt is not None and format not in ("text", window.format):
-        raise InvalidArgument("format", f"is {window.format} in this receipt; leave it out")
     if receipt is not None:
         check_text_budget(window.tokens, window.format)
     return render.window(window) if window.format == "text" else exact.window(window)
