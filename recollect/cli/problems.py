@@ -37,7 +37,7 @@ def explain(error: Exception) -> tuple[str, int] | None:
     if isinstance(error, ConfigFileError):
         return " ".join(str(error).split()), 2
     if isinstance(error, OSError) and error.errno in _UNWRITABLE and error.filename is None:
-        return f"the output could not be written: {error.strerror}", 1
+        return f"the output could not be written: {error.strerror}. Send it elsewhere, or make room", 1
     if isinstance(error, SettingsError):
         return f"RECOLLECT settings: {error}; lists and objects are written as JSON", 2
     return None

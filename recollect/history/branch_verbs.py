@@ -145,7 +145,7 @@ class BranchVerbs(Scope):
                 raise unchangeable(id, present, "upto_seq")
             saved = await branches.replace_summary(tx, self._user, id, upto_seq, estimate(content), content)
         if saved is None:
-            raise unchangeable(id, present, "upto_seq")
+            raise no_message("upto_seq", present.last_seq)
         self._wrote(self._user, saved.token_count)
         return saved
 

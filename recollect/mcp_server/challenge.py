@@ -42,7 +42,7 @@ def too_many(error: TooManyRequests) -> Response:
 
 def too_large(error: TooLarge) -> Response:
     """413."""
-    return PlainTextResponse(f"The request has more than {error}.\n", 413)
+    return PlainTextResponse(f"The request has more than {error}; send less at once.\n", 413)
 
 
 def _refused(status: int, code: str, text: str, header: str) -> JSONResponse:

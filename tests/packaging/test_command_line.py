@@ -135,7 +135,8 @@ def test_output_that_cannot_be_written_is_told_and_exits_with_1(unbuffered: str)
         said = recollect("--version", stdout=full.fileno(), PYTHONUNBUFFERED=unbuffered)
     assert (said.returncode, said.stderr) == (
         1,
-        "recollect: the output could not be written: No space left on device\n",
+        "recollect: the output could not be written: No space left on device. "
+        "Send it elsewhere, or make room\n",
     )
 
 

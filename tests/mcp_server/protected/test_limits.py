@@ -55,7 +55,7 @@ def test_a_request_of_more_values_than_memory_should_hold_is_refused(
     refused = server.send(b"[" + b"{}," * MAX_VALUES + b"{}]", **bearer(token))
     assert (refused.status, refused.body.decode()) == (
         413,
-        f"The request has more than {MAX_VALUES} JSON values.\n",
+        f"The request has more than {MAX_VALUES} JSON values; send less at once.\n",
     )
     assert ask(server, token).status == 200
 
