@@ -117,7 +117,7 @@ MOVE = """SELECT citus_move_shard_placement(
 async def test_writers_do_not_notice_that_their_part_moves(
     two_nodes: tuple[int, int], admin: asyncpg.Connection[asyncpg.Record], store: Recollect
 ) -> None:
-    written = dict.fromkeys(("alice", "bob", "carol", "dave"), 0)
+    written: dict[str, int] = dict.fromkeys(("alice", "bob", "carol", "dave"), 0)
     moved = asyncio.Event()
 
     async def write(user: str) -> None:
