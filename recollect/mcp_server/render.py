@@ -147,6 +147,11 @@ def turn(turn: Turn) -> str:
         lines.append(f"The conversation is new: pass conversation_id={id} from now on.")
     if turn.added is not None:
         lines.append(f"Added since known_head: {_range(*turn.added)}.")
+    if turn.diverged:
+        lines.append(
+            f"known_head is no message before #{appended.first_seq} here: it is of another branch, or of "
+            "another conversation. What stands above is what holds."
+        )
     step = f"Answer; then append_messages with the answer, expected_head={window.head} and a key."
     return "\n".join([*lines, _unless_moved(window, step)])
 
