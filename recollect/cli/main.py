@@ -12,6 +12,7 @@ Exit codes: 0 done, 1 Recollect cannot do it (one line on stderr says what to do
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -26,6 +27,8 @@ def main() -> None:
         else:
             from recollect.cli.app import run
 
+            if isinstance(sys.stdout, io.TextIOWrapper):  # what a terminal or a file cannot hold becomes "?"
+                sys.stdout.reconfigure(errors="replace")
             try:
                 run(sys.argv[1:])
             finally:
