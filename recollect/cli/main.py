@@ -15,6 +15,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from typing import cast
 
 
 def main() -> None:
@@ -27,8 +28,7 @@ def main() -> None:
         else:
             from recollect.cli.app import run
 
-            if isinstance(sys.stdout, io.TextIOWrapper):  # what a terminal or a file cannot hold becomes "?"
-                sys.stdout.reconfigure(errors="replace")
+            _show_what_can_be_shown(sys.stdout)
             try:
                 run(sys.argv[1:])
             finally:
@@ -50,6 +50,12 @@ def main() -> None:
             _write_no_more()
         print(f"recollect: {text}", file=sys.stderr)
         sys.exit(code)
+
+
+def _show_what_can_be_shown(stream: object) -> None:
+    """What a console or a file of another encoding than UTF-8 cannot hold becomes a question mark."""
+    if isinstance(stream, io.TextIOWrapper):
+        cast("io.TextIOWrapper[io.BufferedWriter]", stream).reconfigure(errors="replace")
 
 
 def _write_no_more() -> None:
