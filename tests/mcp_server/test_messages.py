@@ -88,8 +88,8 @@ async def test_on_conflict_branch_stores_under_the_head_that_was_known(call: Cal
         "last_seq": 3,
         "head": 2,
         "branched": True,
-        "note": "The head stays on the other branch. To go on from here: update_conversation(head=3), or append "
-        "with expected_head=3, on_conflict=branch.",
+        "note": "The head stays on the other branch. To go on from here: update_conversation(head=3), "
+        "or append with expected_head=3, on_conflict=branch.",
     }
     said = {"conversation_id": conversation, "role": "assistant", "content": "and on"}
     await call("append_message", **said, expected_head=3, on_conflict="branch")
