@@ -142,6 +142,8 @@ def _stub(
         total = whole if whole is not None and words is message.text else len(words)
 
         def rest(shown: int) -> str:
+            if shown == total:  # what is lacking has no words, such as an image within a result
+                return _exactly(message)(shown)
             where = f"read_message seq={message.seq} offset={offset + shown}"
             return f"{total - shown} more characters; {where} has them"
 
