@@ -58,8 +58,8 @@ def sqlstate(error: BaseException) -> str:
 
 
 def broken_constraint(error: asyncpg.IntegrityConstraintViolationError) -> str:
-    """The name of the constraint, as it was declared. On Citus it is that of a part of the table, which has the
-    part's number behind it."""
+    """The name of the constraint, as it was declared. On Citus an error names that of a part of the table,
+    with the part's number behind it."""
     return _PART.sub("", error.constraint_name or "")
 
 

@@ -239,8 +239,9 @@ async def window(
 
 
 async def _found(db: Database, query: str, *args: object, repeatable: bool) -> list[asyncpg.Record]:
-    """What a function says of one conversation. On Citus what is missing is asked for once more: a call that is
-    under way while its user's rows move to another node goes on without the user there, and finds nothing."""
+    """What a function says of one conversation. On Citus what is missing is asked for once more: a call that
+    is under way while its user's rows move to another node goes on without the user there, and finds
+    nothing."""
     rows = await db.call(query, *args, repeatable=repeatable)
     if db.distributed and (not rows or rows[0][0] == "missing"):
         rows = await db.call(query, *args, repeatable=repeatable)

@@ -1,5 +1,5 @@
-"""What is different where Citus has the tables in parts on several nodes, on one PostgreSQL that is made to do
-the same."""
+"""What is different where Citus has the tables in parts on several nodes, on one PostgreSQL that is made to
+do the same."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from recollect.history.store import Recollect
 from recollect.models.errors import NotFound, NotReady
 from recollect.models.message import NewMessage
 from recollect.settings import Settings
+from tests.citus import nodes
 from tests.history.test_turns import wait_for
 
 HELLO = NewMessage("user", "hello")
@@ -92,3 +93,56 @@ async def test_a_conversation_that_is_on_no_node_is_told_as_missing(settings: Se
         store.database.distributed = True
         with pytest.raises(NotFound):
             await CALLS[name](store.for_user("alice"), "nowhere")
+
+
+PART_OF = """SELECT shardid, nodeport FROM citus_shards
+WHERE table_name = 'recollect.conversation'::regclass
+  AND shardid = get_shard_id_for_distribution_column('recollect.conversation', $1::text)"""
+
+
+@pytest.fixture
+def two_nodes(database_url: str) -> tuple[int, int]:
+    """The ports of two nodes, where the tests run on Citus."""
+    ports = [port for _, port in nodes(database_url)]
+    if len(ports) < 2:
+        pytest.skip("needs RECOLLECT_TEST_DATABASE_URL to name a Citus coordinator with two workers")
+    return ports[0], ports[1]
+
+
+MOVE = """SELECT citus_move_shard_placement(
+    $1, a.nodename, a.nodeport, b.nodename, b.nodeport, 'block_writes'
+) FROM pg_dist_node AS a, pg_dist_node AS b WHERE a.nodeport = $2 AND b.nodeport = $3"""
+
+
+async def test_writers_do_not_notice_that_their_part_moves(
+    two_nodes: tuple[int, int], admin: asyncpg.Connection[asyncpg.Record], store: Recollect
+) -> None:
+    written: dict[str, int] = dict.fromkeys(("alice", "bob", "carol", "dave"), 0)
+    moved = asyncio.Event()
+
+    async def write(user: str) -> None:
+        history = store.for_user(user)
+        await history.create(id="c")
+        while not moved.is_set():
+            number = written[user] + 1
+            done = await history.append("c", NewMessage("user", str(number)), key=str(number))
+            assert done.first_seq == number
+            assert (await history.context("c", max_tokens=100)).head == number
+            written[user] = number
+
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        for user in written:
+            group.create_task(write(user))
+        for _ in range(4):
+            before = dict(written)
+            for _ in range(3_000):
+                if all(written[user] >= before[user] + 2 for user in written):
+                    break
+                await asyncio.sleep(0.01)
+            part, here = await admin.fetchrow(PART_OF, "alice") or (0, 0)
+            await admin.execute(MOVE, part, here, sum(two_nodes) - here)
+        moved.set()
+    for user, count in written.items():
+        page = await store.for_user(user).list_messages("c", limit=500)
+        assert [message.text for message in page.messages] == [str(message.seq) for message in page.messages]
+        assert page.head == count
