@@ -124,7 +124,7 @@ async def _migrate(target: Target, to: str, connect_timeout: float) -> Migrated:
                 async with engine.begin() as connection:
                     return await connection.run_sync(_run, to)
             except DBAPIError as error:
-                if attempts and failures.sqlstate(error.driver_exception) == DEADLOCK:
+                if attempts and failures.sqlstate(_cause(error)) == DEADLOCK:
                     continue
                 problem = _explain(error)
                 if problem is None:
@@ -206,9 +206,14 @@ def _place(directory: ScriptDirectory, argument: str, name: str) -> int:
     return revisions.index(name)
 
 
+def _cause(error: DBAPIError) -> BaseException:
+    """What asyncpg raised. SQLAlchemy has a name for it from 2.1 on, and many applications hold to 2.0."""
+    return (error.orig and error.orig.__cause__) or error
+
+
 def _explain(error: DBAPIError) -> RecollectError | None:
     """What a person can do about it, by SQLSTATE."""
-    cause = error.driver_exception
+    cause = _cause(error)
     state = failures.sqlstate(cause)
     if state == "RC001":
         return NotReady(str(cause))
