@@ -1,8 +1,9 @@
 """Lets through who has a token that allows what the request asks for, and remembers whose it is.
 
-The scopes are looked at twice: here, where a refusal can still be an HTTP status that tells a
-client how to get more (step-up), and where the request is executed (`permitted`). What is read
-here for that is a first glance; the second look is the one that counts.
+The scopes, and how much was written, are looked at twice: here, where a refusal can still be an HTTP
+status that tells a client how to get more (step-up) or when to come again, and where the request is
+executed (`Permitted`). What is read here for that is a first glance; the second look is the one that
+counts.
 """
 
 from __future__ import annotations
@@ -41,13 +42,22 @@ def current_caller() -> Caller:
     return _caller.get()
 
 
-async def permitted(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-    """Middleware of the MCP server: nothing is executed that the token does not allow."""
-    try:
-        current_caller().require(*needed(ctx.method, ctx.params))
-    except Forbidden as error:
-        raise MCPError(code=INVALID_REQUEST, message=str(error)) from error
-    return await call_next(ctx)
+class Permitted:
+    """Middleware of the MCP server: nothing is executed that the token, or what is left of the user's
+    minute, does not allow."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+
+    async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        caller = current_caller()
+        scopes = needed(ctx.method, ctx.params)
+        try:
+            caller.require(*scopes)
+            self._limits.admit_scopes(caller.user_id, scopes)
+        except (Forbidden, TooManyRequests) as error:
+            raise MCPError(code=INVALID_REQUEST, message=str(error)) from error
+        return await call_next(ctx)
 
 
 class Bearer:

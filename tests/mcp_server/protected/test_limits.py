@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from recollect.models.json_values import MAX_VALUES
 from tests.identity.provider import Provider
-from tests.mcp_server.http_process import Answer, HttpProcess, bearer, call, request, text
+from tests.mcp_server.http_process import Answer, HttpProcess, bearer, call, request, text, tool_call
 from tests.mcp_server.protected.conftest import Start, settings_for
 
 
@@ -45,6 +47,25 @@ def test_writing_is_limited_by_tokens_and_reading_is_not(user: str, start: Start
     assert "hello" in text(call(server, token, "load_context", conversation_id="talk", max_tokens=10_000))
     assert "2 messages" in text(call(server, token, "list_conversations"))
     assert call(server, provider.token(sub=f"{user}-bob"), "create_conversation").status == 200
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [{"Mcp-Method": "tools/list"}, {"Mcp-Method": "tools/call", "Mcp-Name": "list_conversations"}],
+    ids=["another method", "another tool"],
+)
+def test_no_header_of_an_older_client_lets_more_be_written(
+    lie: dict[str, str], user: str, start: Start, provider: Provider
+) -> None:
+    """Only newer clients are bound to what they say in headers."""
+    server = start(settings_for(provider, RECOLLECT_TOKENS_PER_MINUTE="1000"))
+    token = provider.token(sub=user)
+    call(server, token, "create_conversation", conversation_id="talk")
+    message = {"conversation_id": "talk", "role": "user", "content": "some words " * 2_000}
+    assert "head" in text(call(server, token, "append_message", **message))
+    lying = server.send(tool_call("append_message", **message), **lie, **bearer(token))
+    assert "too much was written" in lying.json["error"]["message"]
+    assert "1 message," in text(call(server, token, "list_conversations"))
 
 
 def test_a_request_of_more_values_than_memory_should_hold_is_refused(
