@@ -79,6 +79,7 @@ HTTP_KINDS: dict[int, Kind] = {
     403: Kind("foreign-origin", 403, "Web pages from there may not send requests here"),
     404: Kind("no-such-route", 404, "There is nothing at this address"),
     405: Kind("method-not-allowed", 405, "This address does not take this method"),
+    408: Kind("too-slow", 408, "The request came too slowly"),
     413: Kind("too-large", 413, "The request is too large"),
     415: Kind("unsupported-media-type", 415, "The body is not called what it has to be"),
     421: Kind("misdirected", 421, "This server is not called so"),

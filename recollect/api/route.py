@@ -15,11 +15,12 @@ from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from recollect.api import problems
 from recollect.api.operation import BEARER
-from recollect.api.strict_json import parse, shown
+from recollect.api.strict_json import Malformed, parse, shown
 from recollect.api.transfers import Transfers
 from recollect.history.history import History
 from recollect.identity.authenticator import Authenticator
@@ -31,11 +32,17 @@ from recollect.models.json_values import MAX_VALUES, too_many_values
 
 logger = logging.getLogger(__name__)
 
+MOST_OF_NOTHING = 1_000
+"""Bytes of blanks around {} where no body is read."""
+
 ME = "me"
 """Stands for the caller in an address."""
 
 CONDITIONS = ("if-match", "idempotency-key")
 """Headers that promise something: a route that cannot keep the promise refuses them."""
+
+CONDITIONS_OF_WRITES = ("if-none-match", "if-unmodified-since")
+"""Headers that no route can keep: they only spare a read its answer, but keep a write from happening."""
 
 Reach = Callable[[str], Awaitable[History]]
 """Gives a user's history; may raise RecollectError."""
@@ -110,16 +117,13 @@ class StrictRoute(APIRoute):
                 if isinstance(error, (NotReady, InvalidSetting)):
                     logger.warning("not ready: %s", error)
                     error = error if strict.admitted else NotReady("Not ready; the log says why")
-                return problems.of_error(
-                    error,
-                    in_path="conversation_id" in request.path_params,
-                    sent="authorization" in request.headers,
-                    metadata_url=door.metadata_url,
-                )
+                return _refused(error, strict, door)
             except RequestValidationError as error:
                 return problems.of_arguments(error)
             except HTTPException as error:
                 return problems.of_http(error)
+            except ClientDisconnect:  # no defect, whoever may read it
+                return _refused(Malformed("body", "is not whole; send it again"), strict, door)
             except Exception:  # the door's one boundary
                 logger.exception("%s failed", self.name)
                 return problems.of_defect()
@@ -158,6 +162,20 @@ class StrictRoute(APIRoute):
                 raise InvalidArgument(name.title(), "cannot be kept here: it is for appends; leave it out")
             if len(values) > 1:
                 raise InvalidArgument(name.title(), "is given more than once")
+        for name in CONDITIONS_OF_WRITES:
+            if name in request.headers and request.method != "GET":
+                raise InvalidArgument(
+                    name.title(), "cannot be kept here (an append keeps If-Match); leave it out"
+                )
+
+
+def _refused(error: RecollectError, request: Request, door: Door) -> Response:
+    return problems.of_error(
+        error,
+        in_path="conversation_id" in request.path_params,
+        sent="authorization" in request.headers,
+        metadata_url=door.metadata_url,
+    )
 
 
 async def _read(request: Request, limit: int) -> bytes:
@@ -187,10 +205,10 @@ async def _read_nothing(request: StrictRequest) -> None:
     for nothing. Raises: InvalidArgument."""
     if request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
         return
-    sent = b""
+    sent, size = b"", 0
     async for chunk in request.stream():
-        sent = (sent + chunk).strip()
-        if sent not in (b"", b"{", b"{}"):
+        sent, size = (sent + chunk).strip(), size + len(chunk)
+        if size > MOST_OF_NOTHING or sent not in (b"", b"{", b"{}"):
             raise InvalidArgument("body", "is not read here; what this takes stands in its address")
 
 

@@ -21,6 +21,7 @@ from recollect.mcp_server.address import MCP_PATH, SSE_PATH, Address
 from recollect.mcp_server.bearer import Bearer
 from recollect.mcp_server.guard import Guard, Refuse, in_plain_text
 from recollect.mcp_server.metadata import metadata_routes
+from recollect.mcp_server.pace import Paced
 from recollect.mcp_server.quiet import Quiet
 from recollect.mcp_server.server import RecollectServer
 from recollect.mcp_server.sse import SseMessages, SseStream
@@ -29,7 +30,15 @@ from recollect.settings import MAX_REQUEST_BYTES
 MESSAGES_PATH = "/messages/"
 
 # What a page of an allowed origin may read besides the body.
-_EXPOSED = ("WWW-Authenticate", "Retry-After", "ETag", "Location", "Mcp-Session-Id")
+_EXPOSED = (
+    "Content-Disposition",
+    "ETag",
+    "Location",
+    "Mcp-Session-Id",
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-Request-Id",
+)
 
 # The Guard checks these for every route, so that the transports need not.
 _UNCHECKED = TransportSecuritySettings(enable_dns_rebinding_protection=False)
@@ -100,11 +109,12 @@ def create_http_app(
             Middleware(
                 CORSMiddleware,
                 allow_origins=sorted(address.origins),
-                allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+                allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
                 allow_headers=["*"],
                 expose_headers=_EXPOSED,
                 max_age=3600,
             ),
+            Middleware(Paced, refuse=refuse),
         ],
         # The lifespan of an application inside another never runs: this is streamable's.
         lifespan=lambda _app: server.session_manager.run(),
