@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -26,7 +27,7 @@ from recollect.history.history import History
 from recollect.identity.authenticator import Authenticator
 from recollect.identity.authorization import bearer_token
 from recollect.identity.caller import Caller
-from recollect.identity.limits import Limits
+from recollect.identity.limits import Hold, Limits
 from recollect.models.errors import InvalidArgument, InvalidSetting, NotFound, NotReady, RecollectError
 from recollect.models.json_values import MAX_VALUES, too_many_values
 
@@ -104,11 +105,13 @@ class StrictRoute(APIRoute):
             strict = StrictRequest(request.scope, request.receive)
             # For whoever measures: the route, never what its address was.
             request.scope.get("recollect.seen", {})["route"] = self.path_format
+            until_answered = ExitStack()
             try:
                 await self._admit(strict, door, scopes)
                 self._check_names(strict)
                 if self.body_field is not None:
-                    strict.sent = await _read(strict, door.max_body)
+                    hold = until_answered.enter_context(_holding(strict, door))
+                    strict.sent = await _read(strict, door.max_body, hold)
                     strict.parsed = parse(strict.sent)
                 elif not reads_itself:
                     await _read_nothing(strict)
@@ -127,6 +130,8 @@ class StrictRoute(APIRoute):
             except Exception:  # the door's one boundary
                 logger.exception("%s failed", self.name)
                 return problems.of_defect()
+            finally:
+                until_answered.close()
 
         return handle
 
@@ -178,8 +183,16 @@ def _refused(error: RecollectError, request: Request, door: Door) -> Response:
     )
 
 
-async def _read(request: Request, limit: int) -> bytes:
-    """The body. Raises: HTTPException for one that is too large, holds too much, or is not called JSON."""
+def _holding(request: StrictRequest, door: Door) -> AbstractContextManager[Hold]:
+    """Around a request that is kept in memory: the caller may have so many bytes of them."""
+    return (
+        nullcontext(lambda size: None) if door.limits is None else door.limits.holding(request.caller.user_id)
+    )
+
+
+async def _read(request: Request, limit: int, hold: Hold) -> bytes:
+    """The body. Raises: HTTPException for one that is too large, holds too much, or is not called JSON;
+    TooManyRequests."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise HTTPException(415, "The body has to be JSON: send Content-Type: application/json")
@@ -193,6 +206,7 @@ async def _read(request: Request, limit: int) -> bytes:
         size += len(chunk)
         if size > limit:
             raise too_large
+        hold(len(chunk))
         chunks.append(chunk)
     body = b"".join(chunks)
     if too_many_values(body):

@@ -9,6 +9,7 @@ counts.
 from __future__ import annotations
 
 import logging
+from contextlib import ExitStack
 from contextvars import ContextVar
 from typing import Any, cast
 
@@ -25,7 +26,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from recollect.identity.authenticator import Authenticator
 from recollect.identity.authorization import bearer_token
 from recollect.identity.caller import Caller
-from recollect.identity.limits import Limits
+from recollect.identity.limits import Hold, Limits
 from recollect.mcp_server import challenge
 from recollect.mcp_server.body import TooLarge, read_again, read_body
 from recollect.mcp_server.scopes import depends_on_arguments, needed
@@ -78,12 +79,17 @@ class Bearer:
         self._max_body = max_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with ExitStack() as until_answered:
+            await self._answer(until_answered, scope, receive, send)
+
+    async def _answer(self, until_answered: ExitStack, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         try:
             caller = await self._authenticator.authenticate(bearer_token(headers))
             self._limits.admit(caller.user_id)
             if scope["method"] == "POST":
-                receive = await self._checked(caller, headers, receive)
+                hold = until_answered.enter_context(self._limits.holding(caller.user_id))
+                receive = await self._checked(caller, headers, receive, hold)
         except Unauthenticated as error:
             sent = "authorization" in headers
             refusal = challenge.unauthenticated(error, self._metadata_url, sent=sent)
@@ -103,9 +109,9 @@ class Bearer:
             return
         await refusal(scope, receive, send)
 
-    async def _checked(self, caller: Caller, headers: Headers, receive: Receive) -> Receive:
+    async def _checked(self, caller: Caller, headers: Headers, receive: Receive, hold: Hold) -> Receive:
         """Read the body, refuse what the caller may not, and give the body to be read again."""
-        body = await read_body(receive, self._max_body)
+        body = await read_body(receive, self._max_body, hold)
         if too_many_values(body):
             raise TooLarge(f"{MAX_VALUES} JSON values")
         request = _glance(headers, body)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import time
+from contextlib import closing
 
 import pytest
 
 from recollect.models.json_values import MAX_VALUES
 from tests.identity.provider import Provider
-from tests.mcp_server.http_process import Answer, HttpProcess, bearer, call, request, text, tool_call
+from tests.mcp_server.http_process import HEADERS, Answer, HttpProcess, bearer, call, request, text, tool_call
 from tests.mcp_server.protected.conftest import Start, settings_for
 
 
@@ -103,3 +106,41 @@ def test_summaries_and_copies_are_written_too(user: str, start: Start, provider:
     done(call(server, copying, "append_message", **more))
     done(call(server, copying, "fork_conversation", conversation_id="talk"))
     assert int(call(server, copying, "append_message", **more).headers["retry-after"]) >= 20
+
+
+SMALL = """
+from recollect.cli.main import main
+from recollect.identity import limits
+limits.MOST_HELD = 1_000_000
+main()
+"""
+
+
+def test_what_one_user_sends_is_in_memory_within_bounds(user: str, start: Start, provider: Provider) -> None:
+    """The first half of many requests, of which each is of a size that may come."""
+    server = start(settings_for(provider), program=("-c", SMALL))
+    token = provider.token(sub=user)
+    message = tool_call("append_message", conversation_id="talk", role="user", content="x" * 600_000)
+    doors = {"/mcp": message, "/api/me/conversations/talk/messages": json.dumps({"messages": []}).encode()}
+    call(server, token, "create_conversation", conversation_id="talk")
+
+    def sent(path: str, who: str, padding: int = 600_000) -> int:
+        """The status of a request of that many bytes."""
+        headers = HEADERS | bearer(who)
+        return server.ask("POST", path, doors[path].ljust(padding), **headers).status
+
+    for path in doors:
+        assert sent(path, token) in (200, 422)
+        with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)) as half:
+            half.putrequest("POST", path)
+            for name, value in (HEADERS | bearer(token) | {"Content-Length": "900000"}).items():
+                half.putheader(name, value)
+            half.endheaders(b" " * 600_000)
+            limit = time.monotonic() + 20
+            while sent(path, token) != 429:  # until the half is there
+                assert time.monotonic() < limit
+            assert {sent(other, token) for other in doors} == {429}
+            assert sent(path, provider.token(sub=f"{user}-bob")) in (200, 404, 422)
+            assert ask(server, token).status == 200
+        while sent(path, token) == 429:
+            assert time.monotonic() < limit
