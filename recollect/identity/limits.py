@@ -19,8 +19,8 @@ from recollect.settings import Settings
 MINUTE = 60.0
 
 MOST_HELD = 256 * 1024 * 1024
-"""Bytes of one user's requests that are in memory at once: four of the largest. The first halves of many would
-fill it, for everybody."""
+"""Bytes of one user's requests that are in memory at once: four of the largest. The first halves of many
+would fill it, for everybody."""
 
 RETRY_SECONDS = 5
 
