@@ -20,6 +20,7 @@ from recollect.api.route import Door
 from recollect.api.streamed import PIECE_BYTES, Streamed, begun
 from recollect.history.history import History
 from recollect.history.importing import read_opened
+from recollect.identity.authorization import bearer_token
 from recollect.identity.caller import WRITE
 from recollect.models.as_json import compact_json, import_fields, totals_fields
 from recollect.models.errors import InvalidArgument, RecollectError, Unavailable
@@ -62,6 +63,7 @@ async def _imported(
     """Nothing once the file is here, then the lines of the answer."""
     with door.imports.admit(history.user_id), _spooled() as file:
         await _receive(request, file, door.max_import)
+        await door.authenticator.confirm(bearer_token(request.headers))
         yield b""
         totals = ImportTotals()
         try:

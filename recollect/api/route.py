@@ -112,6 +112,7 @@ class StrictRoute(APIRoute):
                 if self.body_field is not None:
                     hold = until_answered.enter_context(_holding(strict, door))
                     strict.sent = await _read(strict, door.max_body, hold)
+                    await door.authenticator.confirm(bearer_token(strict.headers))
                     strict.parsed = parse(strict.sent)
                 elif not reads_itself:
                     await _read_nothing(strict)

@@ -85,11 +85,13 @@ class Bearer:
     async def _answer(self, until_answered: ExitStack, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         try:
-            caller = await self._authenticator.authenticate(bearer_token(headers))
+            token = bearer_token(headers)
+            caller = await self._authenticator.authenticate(token)
             self._limits.admit(caller.user_id)
             if scope["method"] == "POST":
                 hold = until_answered.enter_context(self._limits.holding(caller.user_id))
                 receive = await self._checked(caller, headers, receive, hold)
+                await self._authenticator.confirm(token)
         except Unauthenticated as error:
             sent = "authorization" in headers
             refusal = challenge.unauthenticated(error, self._metadata_url, sent=sent)
