@@ -26,7 +26,7 @@ from recollect.api.transfers import Transfers
 from recollect.history.history import History
 from recollect.identity.authenticator import Authenticator
 from recollect.identity.authorization import bearer_token
-from recollect.identity.caller import Caller
+from recollect.identity.caller import IN_SCOPE, Caller
 from recollect.identity.limits import Hold, Limits
 from recollect.models.errors import InvalidArgument, InvalidSetting, NotFound, NotReady, RecollectError
 from recollect.models.json_values import MAX_VALUES, too_many_values
@@ -142,6 +142,7 @@ class StrictRoute(APIRoute):
         Raises: Unauthenticated, TooManyRequests, NotFound, Forbidden, Unavailable, NotReady.
         """
         request.caller = caller = await door.authenticator.authenticate(bearer_token(request.headers))
+        request.scope.get(IN_SCOPE, {})["user_id"] = caller.user_id
         if door.limits is not None:
             door.limits.admit(caller.user_id)
         if request.path_params["user_id"] not in (ME, caller.user_id):

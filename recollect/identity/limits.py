@@ -19,8 +19,8 @@ from recollect.settings import Settings
 MINUTE = 60.0
 
 MOST_HELD = 256 * 1024 * 1024
-"""Bytes of one user's requests that are in memory at once: four of the largest. The first halves of many
-would fill it, for everybody."""
+"""Bytes of one user's requests and answers that are in memory at once: four of the largest. The first halves
+of many, or answers that nobody takes, would fill it, for everybody."""
 
 RETRY_SECONDS = 5
 
@@ -84,6 +84,8 @@ class Limits:
 
     def admit(self, user_id: str) -> None:
         """Count a request. Raises: TooManyRequests."""
+        if self._held[user_id] >= MOST_HELD:
+            raise TooManyRequests("too much was asked for at once", RETRY_SECONDS)
         wait = self._requests.wait(user_id, 1)
         if wait > 0:
             raise TooManyRequests("too many requests", math.ceil(wait))
@@ -108,15 +110,28 @@ class Limits:
             nonlocal held
             if self._held[user_id] + size > MOST_HELD:
                 raise TooManyRequests("too much was sent at once", RETRY_SECONDS)
-            self._held[user_id] += size
+            self._keep(user_id, size)
             held += size
 
         try:
             yield hold
         finally:
-            self._held[user_id] -= held
-            if not self._held[user_id]:
-                del self._held[user_id]
+            self._keep(user_id, -held)
+
+    @contextmanager
+    def keeping(self, user_id: str, size: int) -> Generator[None]:
+        """Around what is in memory, such as an answer until it was taken. While it is too much, the user's
+        next request is not let in."""
+        self._keep(user_id, size)
+        try:
+            yield
+        finally:
+            self._keep(user_id, -size)
+
+    def _keep(self, user_id: str, size: int) -> None:
+        self._held[user_id] += size
+        if not self._held[user_id]:
+            del self._held[user_id]
 
     def wrote(self, user_id: str, tokens: int) -> None:
         """Count what was written."""

@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from recollect.identity.authenticator import Authenticator
 from recollect.identity.authorization import bearer_token
-from recollect.identity.caller import Caller
+from recollect.identity.caller import IN_SCOPE, Caller
 from recollect.identity.limits import Hold, Limits
 from recollect.mcp_server import challenge
 from recollect.mcp_server.body import TooLarge, read_again, read_body
@@ -87,6 +87,7 @@ class Bearer:
         try:
             token = bearer_token(headers)
             caller = await self._authenticator.authenticate(token)
+            scope.get(IN_SCOPE, {})["user_id"] = caller.user_id
             self._limits.admit(caller.user_id)
             if scope["method"] == "POST":
                 hold = until_answered.enter_context(self._limits.holding(caller.user_id))

@@ -25,6 +25,7 @@ from recollect.mcp_server.pace import Paced
 from recollect.mcp_server.quiet import Quiet
 from recollect.mcp_server.server import RecollectServer
 from recollect.mcp_server.sse import SseMessages, SseStream
+from recollect.mcp_server.taken import Taken
 from recollect.settings import MAX_REQUEST_BYTES
 
 MESSAGES_PATH = "/messages/"
@@ -114,6 +115,7 @@ def create_http_app(
                 expose_headers=_EXPOSED,
                 max_age=3600,
             ),
+            *([] if door is None else [Middleware(Taken, limits=door.limits)]),
             Middleware(Paced, refuse=refuse),
         ],
         # The lifespan of an application inside another never runs: this is streamable's.

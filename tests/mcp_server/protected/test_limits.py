@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pytest
 
@@ -144,3 +145,40 @@ def test_what_one_user_sends_is_in_memory_within_bounds(user: str, start: Start,
             assert ask(server, token).status == 200
         while sent(path, token) == 429:
             assert time.monotonic() < limit
+
+
+TEN_MB = SMALL.replace("1_000_000", "10_000_000")
+
+
+@pytest.mark.parametrize("loop", ["auto", "asyncio"])
+def test_answers_that_nobody_takes_are_in_memory_within_bounds(
+    loop: str, user: str, start: Start, provider: Provider
+) -> None:
+    server = start(settings_for(provider, RECOLLECT_LOOP=loop), program=("-c", TEN_MB))
+    token, bob = provider.token(sub=user), provider.token(sub=f"{user}-bob")
+    message = "/api/me/conversations/talk/messages/1"
+    call(server, token, "create_conversation", conversation_id="talk")
+    said = {"conversation_id": "talk", "role": "user", "content": "x" * 9_500_000}
+    assert call(server, token, "append_message", **said).status == 200
+    with ExitStack() as opened:
+        untaken: list[socket.socket] = []
+        for _ in range(2):
+            client = opened.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", server.port))
+            head = f"GET {message} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nConnection: close\r\n"
+            client.sendall(f"{head}Authorization: Bearer {token}\r\n\r\n".encode())
+            assert client.recv(12, socket.MSG_WAITALL) == b"HTTP/1.1 200"
+            untaken.append(client)
+        limit = time.monotonic() + 20
+        while (refused := ask(server, token)).status != 429:  # until the second answer is there
+            assert time.monotonic() < limit
+        assert refused.headers["retry-after"] == "5"
+        assert ask(server, bob).status == 200
+        taken = 0
+        while piece := untaken[0].recv(1 << 20):
+            taken += len(piece)
+        assert taken > 9_500_000
+        while ask(server, token).status == 429:
+            assert time.monotonic() < limit
+    assert len(server.ask("GET", message, **bearer(token)).json["content"]) == 9_500_000
