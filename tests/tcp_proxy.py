@@ -16,12 +16,14 @@ class TcpProxy:
                       client's connection is cut before the answer. 0: never.
     frozen:           connections stay open and nothing gets through, as when a NAT forgot them.
                       New connections work.
+    latency:          seconds by which each answer is late.
     """
 
     def __init__(self, upstream: str) -> None:
         self.round_trips = 0
         self.connections = 0
         self.cut_after_sends = 0
+        self.latency = 0.0
         self.port = 0
         self._asked = False
         self._upstream = urlsplit(upstream)
@@ -111,6 +113,7 @@ class TcpProxy:
             while data := await reader.read(1 << 16):
                 self.round_trips += self._asked
                 self._asked = False
+                await asyncio.sleep(self.latency)
                 client.write(data)
                 await client.drain()
         client.close()

@@ -107,7 +107,7 @@ async def restore(connection: BareConnection, reader: Reader) -> None:
         for table in await connection.fetch(_TABLES, list(COPIED)):
             await connection.execute(table["analyze"])
     except asyncpg.IntegrityConstraintViolationError as error:
-        if error.constraint_name in CONSTRAINTS:
+        if failures.broken_constraint(error) in CONSTRAINTS:
             raise NotReady(
                 "The backup holds conversations of users whom the linked users table lacks; nothing was "
                 "restored. Restore that table first, or unlink it: recollect migrate --unlink-users"

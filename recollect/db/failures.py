@@ -7,6 +7,7 @@ broken constraint (class 23; the verb knows what it means), and what can only be
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 
@@ -48,9 +49,18 @@ READ_ONLY = (
 )
 
 
+_PART = re.compile(r"_\d{6,}$")
+
+
 def sqlstate(error: BaseException) -> str:
     """The five-character code of a server's error, empty for any other."""
     return (error.sqlstate or "") if isinstance(error, asyncpg.PostgresError) else ""
+
+
+def broken_constraint(error: asyncpg.IntegrityConstraintViolationError) -> str:
+    """The name of the constraint, as it was declared. On Citus an error names that of a part of the table,
+    with the part's number behind it."""
+    return _PART.sub("", error.constraint_name or "")
 
 
 def is_loss(error: BaseException, *, closed: bool) -> bool:

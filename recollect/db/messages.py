@@ -92,7 +92,8 @@ async def append(
     after: int | None = None,
 ) -> AppendOutcome:
     async with db.turns.of(user_id, conversation_id):
-        rows = await db.call(
+        rows = await _found(
+            db,
             "SELECT * FROM recollect.append_v2("
             "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
             user_id,
@@ -195,7 +196,8 @@ async def run(
 ) -> Run | None:
     """Messages with after < seq < before: the first `limit` ascending, or with `newest` the last
     ones descending. None if there is no such conversation."""
-    rows = await db.call(
+    rows = await _found(
+        db,
         "SELECT * FROM recollect.messages_v2($1, $2, $3, $4, $5, $6, $7)",
         user_id,
         conversation_id,
@@ -223,7 +225,8 @@ async def window(
 ) -> Window | None:
     """What may fit into a context; see `window_v2` for the arguments. None if there is no such
     conversation."""
-    rows = await db.call(
+    rows = await _found(
+        db,
         "SELECT * FROM recollect.window_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         user_id,
         conversation_id,
@@ -233,6 +236,16 @@ async def window(
         repeatable=True,
     )
     return _window(rows) if rows else None
+
+
+async def _found(db: Database, query: str, *args: object, repeatable: bool) -> list[asyncpg.Record]:
+    """What a function says of one conversation. On Citus what is missing is asked for once more: a call that
+    is under way while its user's rows move to another node goes on without the user there, and finds
+    nothing."""
+    rows = await db.call(query, *args, repeatable=repeatable)
+    if db.distributed and (not rows or rows[0][0] == "missing"):
+        rows = await db.call(query, *args, repeatable=repeatable)
+    return rows
 
 
 def _columns(batch: Batch, key: str | None) -> tuple[object, ...]:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import asyncpg
 
-from recollect.db import messages
+from recollect.db import failures, messages
 from recollect.history.scope import in_trash, not_found
 from recollect.models.errors import InvalidArgument, KeyReused
 from recollect.models.message import Appended
@@ -23,7 +23,7 @@ async def once_more(send: Callable[[], Awaitable[Answer]]) -> Answer:
     try:
         return await send()
     except asyncpg.UniqueViolationError as error:
-        if error.constraint_name != "message_key_idx":
+        if failures.broken_constraint(error) != "message_key_idx":
             raise
         return await send()
 

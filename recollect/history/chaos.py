@@ -27,6 +27,9 @@ WRITERS = 3
 """Of each conversation; all append at its end at the same time."""
 
 KILL_SECONDS = 0.1
+"""Between two times that the connections are killed, or as long as it takes until one of them has stored
+something."""
+
 GIVE_UP_SECONDS = 60.0
 """After so long without an answer to one append the database is held for gone."""
 
@@ -133,9 +136,12 @@ async def _kill(target: Target, settings: Settings, name: str, ends: float, chao
     )
     connection = await connector.open()
     try:
+        stored = -1
         while time.monotonic() < ends:
             await asyncio.sleep(KILL_SECONDS)
-            chaos.killed += len(await connection.run(_KILL, (name,)))
+            if chaos.stored > stored:  # else it takes longer to connect, and nothing would ever be stored
+                stored = chaos.stored
+                chaos.killed += len(await connection.run(_KILL, (name,)))
     except DRIVER_ERRORS as error:
         raise Unavailable("The connection that ends the others broke itself; try again.") from error
     finally:

@@ -185,13 +185,15 @@ class MessageVerbs(Scope):
         that one goes on with this one. In a linear conversation that is one read."""
         read = partial(self.list_messages, id, limit=MAX_ADDED_SHOWN, max_chars=MAX_ADDED_CHARS)
         page = await read(after=expected, before=min(head + 1, messages.MAX_SEQ))
-        seqs = [(message.seq, message.parent_seq) for message in page.messages]
-        if seqs == [(seq, seq - 1) for seq in range(expected + 1, head + 1)]:
-            return page.messages, True
+        if head - expected <= MAX_ADDED_SHOWN:  # else the page does not hold all of it
+            seqs = [(message.seq, message.parent_seq) for message in page.messages]
+            if seqs == [(seq, seq - 1) for seq in range(expected + 1, head + 1)]:
+                return page.messages, True
         async with self._db.read(self._user) as tx:
             tree = Tree(await branches.starts(tx, self._user, id, page.last_seq), page.last_seq)
         added: list[Message] = []
         for low, high in tree.leaving(expected, head):
             if len(added) < MAX_ADDED_SHOWN:
                 added += (await read(after=low - 1, before=min(high + 1, messages.MAX_SEQ))).messages
-        return added[:MAX_ADDED_SHOWN], expected in Path(tree, head)
+        # Every path begins at 0.
+        return added[:MAX_ADDED_SHOWN], expected == 0 or expected in Path(tree, head)

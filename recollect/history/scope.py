@@ -9,6 +9,7 @@ from hashlib import blake2b
 
 import asyncpg
 
+from recollect.db import failures
 from recollect.db.database import Database
 from recollect.db.link import CONSTRAINTS as LINK_CONSTRAINTS
 from recollect.history.meanings import Meanings
@@ -111,7 +112,7 @@ def users_table() -> Generator[None]:
     try:
         yield
     except asyncpg.IntegrityConstraintViolationError as error:
-        if error.constraint_name not in LINK_CONSTRAINTS:
+        if failures.broken_constraint(error) not in LINK_CONSTRAINTS:
             raise
         raise NotReady(
             "this user is not in the application's users table that conversations are linked to; "

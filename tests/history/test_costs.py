@@ -3,6 +3,7 @@ every machine."""
 
 from __future__ import annotations
 
+import tracemalloc
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 
@@ -180,6 +181,20 @@ async def test_a_context_reads_about_what_it_shows(meter: Meter) -> None:
     for max_tokens, most in ((2_000, 1 + 10), (10_000, 1 + 10 + 50)):
         read = await meter.read_by(lambda most=max_tokens: meter.of("alice").context("long", max_tokens=most))
         assert read.rows <= most
+
+
+async def test_who_was_away_for_long_is_told_what_was_added_for_as_much_memory(meter: Meter) -> None:
+    peaks: list[int] = []
+    for known in (4_900, 4_900, 0):  # the first prepares its statements
+        tracemalloc.start()
+        try:
+            with pytest.raises(HeadMoved, match=f"grew from {known} to 5000") as raised:
+                await meter.of("alice").append("long", HELLO, expected_head=known)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+        assert [message.seq for message in raised.value.added] == [*range(known + 1, known + 21)]
+    assert peaks[2] < peaks[1] + 100_000
 
 
 async def test_a_list_reads_no_more_conversations_than_it_shows(meter: Meter) -> None:

@@ -19,13 +19,6 @@ MANY = 20
 
 
 @pytest.fixture
-async def admin(database_url: str) -> AsyncGenerator[asyncpg.Connection[asyncpg.Record]]:
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
 async def history(database_url: str, request: pytest.FixtureRequest) -> AsyncGenerator[History]:
     """Of a process with four connections."""
     given = {"database_url": database_url, "pool_size": 4, "statement_timeout": request.param}
