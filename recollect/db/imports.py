@@ -72,6 +72,7 @@ class Present(NamedTuple):
     linear: bool
     deleted_at: datetime | None
     updated_at: datetime
+    created_at: datetime
 
 
 class PlacedMessage(NamedTuple):
@@ -83,13 +84,15 @@ class PlacedMessage(NamedTuple):
     path_tokens: int
 
 
-async def insert_conversations(tx: WriteTx, user_id: str, rows: Sequence[ConversationRow]) -> set[str]:
-    """Insert those that are not here yet; their ids."""
+async def insert_conversations(
+    tx: WriteTx, user_id: str, rows: Sequence[ConversationRow]
+) -> dict[str, datetime]:
+    """Insert those that are not here yet; their ids, and when they were made."""
     if not rows:
-        return set()
+        return {}
     ordered = sorted(rows, key=lambda row: row.id.encode())
     inserted = await tx.fetch_each(_CONVERSATIONS, [(user_id, *row) for row in ordered])
-    return {row["id"] for row in inserted}
+    return {row["id"]: row["created_at"] for row in inserted}
 
 
 async def present(tx: ReadTx, user_id: str, ids: Sequence[str], *, lock: bool) -> dict[str, Present]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from datetime import datetime
 
 from recollect.db import imports, notifications
 from recollect.db.database import ReadTx, WriteTx
@@ -94,7 +95,9 @@ class ImportVerbs(Scope):
             tx, self._user, [progress.id for progress in late], lock=write is not None
         )
         for id, piece in pieces.items():
-            if id in here:
+            if piece.first and id in here:
+                piece.progress.made_at = here[id].created_at
+            if id in here and here[id].created_at == piece.progress.made_at:
                 rows += await self._grow(tx, write, piece, here[id])
             elif not piece.first and write is None:
                 restored_rows(piece, []) if piece.progress.found.stored else place(piece)
@@ -121,12 +124,13 @@ class ImportVerbs(Scope):
                 placed[progress.id] = restored_rows(piece, [])
                 metadata = self._stored_metadata(piece, stored)
                 headers.append(restored_header(progress, stored, metadata, last=piece.last))
-        made = (
-            set(placed) if write is None else await imports.insert_conversations(write, self._user, headers)
-        )
+        made: Mapping[str, datetime | None] = dict.fromkeys(placed)
+        if write is not None:
+            made = await imports.insert_conversations(write, self._user, headers)
         for piece in fresh:
             if piece.progress.id in made:
                 piece.progress.outcome = "created"
+                piece.progress.made_at = made[piece.progress.id]
         return [row for id, rows in placed.items() if id in made for row in rows]
 
     async def _grow(
