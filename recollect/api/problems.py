@@ -126,7 +126,12 @@ def of_error(error: RecollectError, *, in_path: bool, sent: bool, metadata_url: 
 def of_broken_off(error: RecollectError) -> JsonObject:
     """The last line of an answer that could not go on, of work that was stored piece by piece."""
     kind = kind_of(type(error))
-    detail = f"{error} What was reported is stored; send the same again for the rest."
+    rest = (
+        ""
+        if isinstance(error, Conflict)
+        else " What was reported is stored; send the same again for the rest."
+    )
+    detail = f"{error}{rest}"
     return {"type": TYPE + kind.name, "title": kind.title, "status": kind.status, "detail": detail}
 
 

@@ -103,6 +103,20 @@ async def present(tx: ReadTx, user_id: str, ids: Sequence[str], *, lock: bool) -
     return {row["id"]: Present._make(row) for row in rows}
 
 
+async def keep_some(tx: WriteTx, user_id: str) -> bool:
+    """Keep whoever removes everything of the user waiting until the transaction ends, so that what it brings
+    goes too. Returns whether there is anything."""
+    kept = await tx.fetch(
+        """SELECT id FROM recollect.conversation WHERE user_id = $1
+        ORDER BY id LIMIT 1 FOR KEY SHARE""",
+        user_id,
+    )
+    if kept:
+        return True
+    # One that went while its lock was waited for gives no row, though there may be others.
+    return bool(await tx.fetch("SELECT id FROM recollect.conversation WHERE user_id = $1 LIMIT 1", user_id))
+
+
 async def placed(tx: ReadTx, user_id: str, id: str) -> list[PlacedMessage]:
     """The messages of a conversation by seq."""
     rows = await tx.fetch(

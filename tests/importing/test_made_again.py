@@ -13,6 +13,7 @@ from recollect.history.history import History
 from recollect.history.importing import read
 from recollect.history.store import Recollect
 from recollect.models.conversation import Conversation
+from recollect.models.errors import Conflict
 from recollect.models.imported import ImportedConversation, ImportedMessage, ImportReport
 from recollect.models.message import NewMessage
 from tests.importing.chatgpt_files import conversation, write
@@ -50,6 +51,23 @@ def stopping(file: Path, go_on: threading.Event) -> Iterator[ImportedConversatio
         if isinstance(found, ImportedConversation):
             found.messages = some_first(iter(found.messages))
             yield found
+
+
+async def test_an_import_does_not_bring_back_a_user_who_was_erased(history: History, tmp_path: Path) -> None:
+    """What it still holds would be stored after the receipt that says that nothing is left."""
+    texts = [f"message {place}" for place in range(400)]
+    file = write(tmp_path / "conversations.json", *[conversation(f"c{number}", texts) for number in range(4)])
+    reports: list[ImportReport] = []
+
+    async def erasing_meanwhile() -> None:
+        async for report in history.import_conversations(read([file])):
+            reports.append(report)
+            assert (await history.erase_user()).conversations
+
+    with pytest.raises(Conflict, match="everything of this user was removed"):
+        await erasing_meanwhile()
+    assert outcomes(reports) == ["created"]
+    assert not (await history.list()).conversations
 
 
 async def begun(history: History) -> Conversation:
