@@ -31,7 +31,7 @@ from recollect.models.errors import (
     Unauthenticated,
     Unavailable,
 )
-from recollect.models.imported import ConversationReport, Problem, Skipped
+from recollect.models.imported import ConversationReport, Notes, Problem, Skipped
 from recollect.models.message import (
     Appended,
     ContextWindow,
@@ -39,12 +39,16 @@ from recollect.models.message import (
     MessagePage,
     MessageSlice,
     NewMessage,
+    Part,
+    RecalledMessage,
+    Role,
     Turn,
 )
 from recollect.models.search import Neighbour, SearchHit, SearchPage
 
 if TYPE_CHECKING:
     from recollect.history.export_verbs import ExportPage
+    from recollect.history.formats import Format
     from recollect.history.history import History
     from recollect.history.payloads import messages_from
     from recollect.history.store import Recollect
@@ -65,6 +69,7 @@ __all__ = [
     "Erased",
     "ExportPage",
     "Forbidden",
+    "Format",
     "HeadMoved",
     "History",
     "InvalidArgument",
@@ -78,10 +83,14 @@ __all__ = [
     "NotFound",
     "NotReady",
     "NotReproducible",
+    "Notes",
     "OutcomeUnknown",
+    "Part",
     "Problem",
+    "RecalledMessage",
     "Recollect",
     "RecollectError",
+    "Role",
     "SearchHit",
     "SearchPage",
     "Settings",
@@ -97,6 +106,7 @@ __all__ = [
 
 _LAZY = {
     "ExportPage": "recollect.history.export_verbs",
+    "Format": "recollect.history.formats",
     "History": "recollect.history.history",
     "Recollect": "recollect.history.store",
     "Settings": "recollect.settings",

@@ -262,6 +262,11 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
+        unknown = init_settings().keys() - cls._names()
+        if unknown:  # a misspelt database_url would mean the embedded PostgreSQL
+            raise TypeError(
+                f"there is no setting {', '.join(sorted(unknown))}; the README lists what there is"
+            )
         path = config_file()
         try:
             file = TomlConfigSettingsSource(settings_cls, toml_file=path)
@@ -270,6 +275,13 @@ class Settings(BaseSettings):
         except ValueError as error:  # no TOML, or no text
             raise ConfigFileError(f"{path} is not TOML: {error}; mend it, or move it away") from error
         return init_settings, env_settings, file
+
+    @classmethod
+    def _names(cls) -> set[str]:
+        """What a program may call the settings: as the configuration file or the environment does."""
+        aliases = [field.validation_alias for field in cls.model_fields.values()]
+        choices = [alias.choices for alias in aliases if isinstance(alias, AliasChoices)]
+        return {*cls.model_fields, *(name for names in choices for name in names if isinstance(name, str))}
 
     def data_home(self) -> Path:
         """The folder that holds the embedded database."""

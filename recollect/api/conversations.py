@@ -75,6 +75,8 @@ async def get_conversation(history: Mine, conversation_id: ConversationId) -> An
 async def update_conversation(history: Mine, conversation_id: ConversationId, changes: Changes) -> Answer:
     """Change what is given. null removes title or instructions; metadata are replaced whole."""
     given: dict[str, Any] = {name: getattr(changes, name) for name in changes.model_fields_set}
+    if not given:  # the verb also takes what has addresses of its own here
+        raise InvalidArgument("body", f"changes nothing; give some of {', '.join(Changes.model_fields)}")
     changed = await history.update(conversation_id, **given)
     return Answer(shapes.conversation(changed), head=changed.head_seq)
 

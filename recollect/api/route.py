@@ -21,7 +21,7 @@ from starlette.responses import Response
 
 from recollect.api import problems
 from recollect.api.operation import BEARER
-from recollect.api.strict_json import Malformed, parse, shown
+from recollect.api.strict_json import MAX_NAME_CHARS, Malformed, parse
 from recollect.api.transfers import Transfers
 from recollect.history.history import History
 from recollect.identity.authenticator import Authenticator
@@ -159,7 +159,7 @@ class StrictRoute(APIRoute):
         for name in given:
             if name not in known:
                 takes = f"it takes {', '.join(known)}" if known else "it takes none"
-                raise InvalidArgument(shown(name), f"is not a parameter of this address; {takes}")
+                raise InvalidArgument(name[:MAX_NAME_CHARS], f"is not a parameter of this address; {takes}")
             if given.count(name) > 1:
                 raise InvalidArgument(name, "is given more than once")
         headers = {name.lower() for name in _aliases(self.dependant, "header_params")}

@@ -242,6 +242,12 @@ class Turn(BaseModel):
     added: Annotated[
         Range | None, Field(description="What others added between known_head and this turn.")
     ] = None
+    diverged: Annotated[
+        bool,
+        Field(
+            description="known_head is no message that this turn follows: of another branch, or conversation."
+        ),
+    ] = False
 
 
 class Branch(BaseModel):

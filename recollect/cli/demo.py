@@ -158,7 +158,7 @@ def _shown(message: dict[str, Any]) -> str:
 
 
 def _styled(code: str, text: str) -> str:
-    plain = not sys.stdout.isatty() or "NO_COLOR" in os.environ
+    plain = not sys.stdout.isatty() or bool(os.environ.get("NO_COLOR"))
     return text if plain else f"\033[{code}m{text}\033[0m"
 
 

@@ -29,7 +29,9 @@ def command(
         list[Path], typer.Argument(help="Files, zips or folders: exports as they were downloaded.")
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, store nothing.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every conversation.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show every conversation, and all that was left out.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON lines, for programs: a report for each conversation.")
     ] = False,
@@ -128,8 +130,11 @@ class _Tally:
         for heading, notes in (("Converted", self._converted), ("Left out", self._left_out)):
             if notes:
                 print(styled("1", f"{heading}:"))
-                for note, count in notes.most_common():
+                shown = notes.most_common(None if self._verbose else SHOWN_ONE_BY_ONE)
+                for note, count in shown:
                     print(f"  {count:>8,}  {one_line(note)}")
+                if len(shown) < len(notes):
+                    print(f"  {len(notes) - len(shown):>8,}  more like these; --verbose shows them")
         if totals.problems:
             text = f"{counted(totals.problems, 'piece')} could not be imported, named above."
             print(styled("1;31", text))

@@ -23,9 +23,19 @@ import typer
 from recollect.cli.clients import CLIENTS, NAME, Client, ClientConfig
 from recollect.cli.terminal import harmless, styled
 from recollect.models.errors import NotReady
-from recollect.settings import Settings
+from recollect.settings import Settings, config_file
 
-SECRET = ("RECOLLECT_DATABASE_URL", "RECOLLECT_MIGRATION_URL", "RECOLLECT_REPLICA_URL", "DATABASE_URL")
+SECRET = (
+    "RECOLLECT_DATABASE_URL",
+    "RECOLLECT_MIGRATION_URL",
+    "RECOLLECT_REPLICA_URL",
+    "RECOLLECT_EMBEDDINGS_KEY",
+    "RECOLLECT_ISSUERS",
+    "DATABASE_URL",
+)
+"""What may hold a password or a key: clients' files are no place for those."""
+
+PATHS = ("RECOLLECT_CONFIG", "RECOLLECT_HOME")
 
 _TABLE = re.compile(r"^\s*\[", re.MULTILINE)
 _OURS = re.compile(
@@ -45,7 +55,7 @@ def command(
 
     Shows the change, keeps a backup of the file beside it, and writes whole or not at all. The command is
     an absolute path, since clients start servers without your shell. Settings of Recollect that stand in
-    the environment now go along, but for database URLs: those belong into config.toml.
+    the environment now go along, but for those with passwords and keys, which belong into config.toml.
     """
     Settings()  # a wrong setting is told here, and not by a client's silence
     chosen = CLIENTS[client]
@@ -66,7 +76,11 @@ def command(
         print(f"What was there before: {backup}")
     secrets = [name for name in SECRET if name in os.environ]
     if secrets and not uninstall:
-        print(f"{secrets[0]} was not copied: put database_url into Recollect's config.toml instead.")
+        print(f"Not copied, since there may be a secret in it: {', '.join(secrets)}.")
+        names = dict.fromkeys(name.removeprefix("RECOLLECT_").lower() for name in secrets)
+        print(
+            f"Put {', '.join(names)} into Recollect's configuration file instead: {config_file().absolute()}"
+        )
 
 
 def own_command() -> list[str]:
@@ -82,8 +96,9 @@ def own_command() -> list[str]:
 
 
 def _environment() -> dict[str, str]:
+    """The settings for a server that a client starts, in a folder of its own."""
     return {
-        name: value
+        name: str(Path(value).absolute()) if value and name in PATHS else value
         for name, value in sorted(os.environ.items())
         if name.startswith("RECOLLECT_") and name not in SECRET and not name.startswith("RECOLLECT_TEST_")
     }

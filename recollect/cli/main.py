@@ -12,8 +12,10 @@ Exit codes: 0 done, 1 Recollect cannot do it (one line on stderr says what to do
 
 from __future__ import annotations
 
+import io
 import os
 import sys
+from typing import cast
 
 
 def main() -> None:
@@ -26,6 +28,7 @@ def main() -> None:
         else:
             from recollect.cli.app import run
 
+            _show_what_can_be_shown(sys.stdout)
             try:
                 run(sys.argv[1:])
             finally:
@@ -47,6 +50,12 @@ def main() -> None:
             _write_no_more()
         print(f"recollect: {text}", file=sys.stderr)
         sys.exit(code)
+
+
+def _show_what_can_be_shown(stream: object) -> None:
+    """What a console or a file of another encoding than UTF-8 cannot hold becomes a question mark."""
+    if isinstance(stream, io.TextIOWrapper):
+        cast("io.TextIOWrapper[io.BufferedWriter]", stream).reconfigure(errors="replace")
 
 
 def _write_no_more() -> None:

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -31,7 +32,7 @@ def one_line(text: str) -> str:
 
 def styled(code: str, text: str) -> str:
     """`text` with an ANSI style (such as "1" or "2;36"), where stdout is a terminal that wants it."""
-    plain = not sys.stdout.isatty() or "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+    plain = not sys.stdout.isatty() or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     return text if plain else f"\033[{code}m{text}\033[0m"
 
 
@@ -77,11 +78,15 @@ def confirmed(question: str, yes: bool) -> bool:
     if not sys.stdin.isatty():
         print(f"{question}\nNothing was done: there is nobody to ask. Give --yes to agree.", file=sys.stderr)
         return False
+    # Within a coroutine the first Ctrl-C would only cancel the task that waits here, at its next await.
+    within = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:  # Ctrl-D
         print()
         return False
+    finally:
+        signal.signal(signal.SIGINT, within)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -89,7 +89,8 @@ class ContextVerbs(Scope):
                      conversation went on meanwhile. Without `id` it has to be unique to this user,
                      such as a UUID: it decides which conversation a retry finds.
         id:          the conversation. Without it a new one begins, with `title` and `instructions`.
-        known_head:  the head that you know; `Turn.added` says what others added after it.
+        known_head:  the head that you know; `Turn.added` says what others added after it, and
+                     `Turn.diverged` that this turn does not follow it.
         max_tokens, format, query:  as of `context`.
 
         Raises: InvalidArgument, NotFound, Conflict (in the trash), KeyReused, NotReady (a user whom
@@ -120,9 +121,10 @@ class ContextVerbs(Scope):
         appended = self._landed(appended_or_refused(id, done, key), batch)
         if found is None:
             raise not_found(id)
-        added = None if known_head is None else _added(found, known_head, appended.first_seq)
+        diverged = known_head is not None and _is_elsewhere(found, known_head, appended.first_seq)
+        added = None if known_head is None or diverged else _added(found, known_head, appended.first_seq)
         window = await self._remember(id, found, planned, asked, max_tokens)
-        return Turn(id, created, appended, window, added)
+        return Turn(id, created, appended, window, added, diverged)
 
     async def _begin(
         self, id: str, batch: Batch, key: str, title: str | None, instructions: str | None, planned: Plan
@@ -258,6 +260,11 @@ def _other_window(problem: str) -> NotReproducible:
     return NotReproducible(
         f"receipt: this window cannot be made again: {problem}. Load the context without receipt"
     )
+
+
+def _is_elsewhere(found: messages.Window, known: int, first: int) -> bool:
+    """Whether a head that was known is not on the path that came before this, as far as it was read."""
+    return known >= first or any(message.parent_seq < known < message.seq for message in found.messages)
 
 
 def _added(found: messages.Window, known: int, first: int) -> tuple[int, int] | None:

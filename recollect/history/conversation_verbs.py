@@ -72,6 +72,11 @@ class ConversationVerbs(Scope):
                     made = await conversations.insert(tx, self._user, new, title, instructions, stored)
                     if made is not None:
                         return made
+                present = None if id is None else await conversations.get(tx, self._user, id)
+        if present is not None and present.deleted_at is not None:
+            raise AlreadyExists(
+                f"id: a conversation {id!r} is in the trash; restore it, or choose another id"
+            )
         raise AlreadyExists(f"id: a conversation {id!r} exists already; go on with it, or choose another id")
 
     async def get(self, id: str) -> Conversation:

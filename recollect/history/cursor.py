@@ -84,7 +84,7 @@ def _read(wanted: int, filters: tuple[Any, ...], cursor: str, *types: tuple[type
 
 def _wrong() -> InvalidArgument:
     return InvalidArgument(
-        "cursor", "is not one that this list gave; pass next_cursor as it was, or leave it out"
+        "cursor", "is not one that this list gave; pass it as the last page gave it, or leave it out"
     )
 
 

@@ -55,6 +55,8 @@ def nothing(_text: str) -> int:
 def cut(message: Message, tokens: int, beside: Beside = nothing) -> Message:
     """The message in at most `tokens`, which must not be less than `least_tokens`."""
     whole = None if message.stored_metadata is None else int(message.stored_metadata)
+    if whole is not None and whole <= len(message.text):
+        whole = None  # all of the text was read: what is large is something else
     parts = message.parts
     sizes = [_size(message, part, whole) for part in parts]
     unknown = message.token_count - MESSAGE_OVERHEAD - sum(sizes)
@@ -138,6 +140,8 @@ def _stub(
         total = whole if whole is not None and words is message.text else len(words)
 
         def rest(shown: int) -> str:
+            if shown == total:  # what is lacking has no words, such as an image within a result
+                return _exactly(message)(shown)
             where = f"read_message seq={message.seq} offset={offset + shown}"
             return f"{total - shown} more characters; {where} has them"
 

@@ -117,7 +117,9 @@ def _add_word(query: Query, word: str) -> bool:
     if word[-1] == "*" and pieces:
         *pieces, beginning = list(words(word.rstrip("*"))) or pieces
         if _spaced(beginning) and len(beginning) < MIN_PREFIX:
-            raise InvalidArgument("query", f"{beginning}* is too short; a prefix has {MIN_PREFIX} characters")
+            raise InvalidArgument(
+                "query", f"{beginning}* is too short; a prefix has at least {MIN_PREFIX} letters"
+            )
         query.add("prefix", beginning)
     for piece in pieces:
         # One character of a script without blanks stands at the beginning of a pair, or alone.

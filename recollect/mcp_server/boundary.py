@@ -70,6 +70,11 @@ def invalid_arguments(tool: str, error: ValidationError) -> str:
     return f"{tool}: {told}."
 
 
+def flags_for_numbers(tool: str, names: Iterable[str]) -> str:
+    told = "; ".join(f"{name}: input should be an integer, not true or false" for name in names)
+    return f"{tool}: {told}."
+
+
 def _path(location: tuple[int | str, ...]) -> str:
     return ".".join(str(step) for step in location)
 

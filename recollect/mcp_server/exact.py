@@ -84,5 +84,6 @@ def turn(turn: Turn) -> str:
             created=turn.created or None,
             replayed=appended.replayed or None,
             added=turn.added,
+            diverged=turn.diverged or None,
         )
     )

@@ -33,8 +33,9 @@ MAX_ADDED_CHARS = 300
 MAX_ADDED = 10
 
 
-def page(page: MessagePage, shown: Mapping[int, str]) -> str:
-    """Some messages of a page, rendered, by seq; and the calls that give the rest."""
+def page(page: MessagePage, shown: Mapping[int, str], uri: str = "") -> str:
+    """Some messages of a page, rendered, by seq; and the calls that give the rest. uri: where the page is
+    read as a resource, which pages back alone."""
     body = text.fenced(
         f"id={attribute(page.conversation_id)}", "\n".join(shown.values()) or "→ (no messages here)"
     )
@@ -43,8 +44,8 @@ def page(page: MessagePage, shown: Mapping[int, str]) -> str:
         steps.append('"after #3" marks a message that follows #3, and not the one before it: a branch.')
     more_before, more_after = more(page, shown)
     if more_before:
-        steps.append(f"Earlier ones: before={min(shown)}.")
-    if more_after:
+        steps.append(f"Earlier ones: {uri and f'{uri}?'}before={min(shown)}.")
+    if more_after and not uri:
         steps.append(f"Later ones: after={max(shown)}.")
     if not shown and page.last_seq:
         steps.append(f"Messages 1 to {page.last_seq} exist.")
@@ -147,6 +148,11 @@ def turn(turn: Turn) -> str:
         lines.append(f"The conversation is new: pass conversation_id={id} from now on.")
     if turn.added is not None:
         lines.append(f"Added since known_head: {_range(*turn.added)}.")
+    if turn.diverged:
+        lines.append(
+            f"known_head is no message before #{appended.first_seq} here: it is of another branch, or of "
+            "another conversation. What stands above is what holds."
+        )
     step = f"Answer; then append_messages with the answer, expected_head={window.head} and a key."
     return "\n".join([*lines, _unless_moved(window, step)])
 

@@ -83,7 +83,7 @@ def add_resources(server: RecollectServer, reach: Reach) -> None:
             raise explain_resource(error) from error
         newest_first = sorted(page.messages, key=lambda message: -message.seq)
         shown = render.what_fits(page, newest_first, lambda message: render.block(message, CUT_AT))
-        return render.page(page, shown)
+        return render.page(page, shown, uri_of(id))
 
     @server.resource(
         EXPORT,

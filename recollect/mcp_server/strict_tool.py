@@ -20,6 +20,7 @@ from recollect.mcp_server.backend import History
 from recollect.mcp_server.boundary import (
     explain,
     explain_unforeseen,
+    flags_for_numbers,
     invalid_arguments,
     unknown_arguments,
 )
@@ -100,19 +101,25 @@ class StrictTool(Tool):
         except Exception as error:  # the door's one boundary; the SDK logs the cause
             raise UnexpectedToolError(explain_unforeseen(self.name)) from error
 
-    def _validated(self, arguments: dict[str, Any]) -> dict[str, Any]:
+    def _validated(self, sent: dict[str, Any]) -> dict[str, Any]:
         """The arguments that were given, with their types. Raises: ToolError."""
         model = self.fn_metadata.arg_model
         known = model.model_fields
-        unknown = [name for name in arguments if name not in known]
+        unknown = [name for name in sent if name not in known]
         if unknown:
             raise ToolError(unknown_arguments(self.name, unknown, known))
-        given = {name: value for name, value in arguments.items() if value is not None}
+        given = {name: value for name, value in sent.items() if value is not None}
         try:
             validated = model.model_validate(given)
         except ValidationError as error:
             raise ToolError(invalid_arguments(self.name, error)) from error
-        return {name: getattr(validated, name) for name in given}
+        arguments = {name: getattr(validated, name) for name in given}
+        flags = [
+            name for name in given if isinstance(given[name], bool) and given[name] is not arguments[name]
+        ]
+        if flags:  # pydantic takes true for 1, which would branch off the first message
+            raise ToolError(flags_for_numbers(self.name, flags))
+        return arguments
 
 
 def _flowed(docstring: str) -> str:

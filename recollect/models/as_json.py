@@ -87,6 +87,7 @@ def turn_fields(turn: Turn) -> JsonObject:
         appended=appended_fields(turn.appended),
         context=window_fields(turn.context),
         added=added,
+        diverged=turn.diverged or None,
     )
 
 

@@ -207,6 +207,9 @@ class Turn:
     added:     the range in which messages lie that the path got between the head that the caller
                knew and what was said now; None when there is none. In a conversation with branches
                it may hold messages of others too.
+    diverged:  the head that the caller knew is no message that this turn follows, as far as the window
+               reaches: somebody switched the head, or it is of another branch or conversation. What
+               the window shows is what holds; `added` is None.
     """
 
     conversation_id: str
@@ -214,3 +217,4 @@ class Turn:
     appended: Appended
     context: ContextWindow
     added: tuple[int, int] | None = None
+    diverged: bool = False

@@ -101,6 +101,10 @@ def dump_json(argument: str, value: object) -> str:
         raise InvalidArgument(argument, "holds a number with too many digits; send it as a string") from error
 
 
+SDK_OBJECT = 'model_dump(mode="json", exclude_unset=True)'
+"""What makes JSON of an object of a provider's SDK, just as it was sent."""
+
+
 def check_json(argument: str, value: object, depth: int = 0) -> None:
     """Refuse what `dump_json` refuses, but for the length of numbers. Raises: InvalidArgument."""
     if value is None or isinstance(value, (str, bool, int)):
@@ -124,7 +128,8 @@ def check_json(argument: str, value: object, depth: int = 0) -> None:
         for item in cast("list[object]", value):
             check_json(argument, item, depth + 1)
     else:
-        raise InvalidArgument(argument, f"holds a Python {type(value).__name__}, which JSON has not")
+        step = "; pass what its " + SDK_OBJECT + " gives" if hasattr(value, "model_dump") else ""
+        raise InvalidArgument(argument, f"holds a Python {type(value).__name__}, which JSON has not{step}")
 
 
 def check_parts(argument: str, parts: object) -> list[Part]:

@@ -101,7 +101,12 @@ async def test_what_is_not_given_is_not_changed_and_null_clears(api: httpx2.Asyn
     assert changed["pinned"] is True
     changed = (await api.patch(f"{ALL}/a", json={"metadata": {}, "instructions": "j"})).json()
     assert (changed["instructions"], changed["metadata"], changed["pinned"]) == ("j", {}, True)
-    problem(await api.patch(f"{ALL}/a", json={}), 422, "invalid-argument")
+    nothing = problem(await api.patch(f"{ALL}/a", json={}), 422, "invalid-argument")
+    assert nothing["detail"] == (
+        "body: changes nothing; give some of title, instructions, metadata, pinned, archived"
+    )
+    misspelt = problem(await api.get(f"{ALL}/a", params={"limt": 5}), 422, "invalid-argument")
+    assert misspelt["argument"] == "limt"
 
 
 async def test_delete_is_trash_and_restore_brings_back(api: httpx2.AsyncClient, talk: str) -> None:

@@ -54,6 +54,9 @@ async def test_a_turn_says_what_others_added(api: httpx2.AsyncClient, talk: str)
     body = user_says("d") | {"known_head": 1}
     turn = await api.post(f"{talk}/turns", json=body, headers={"Idempotency-Key": "k"})
     assert turn.json()["added"] == {"first_seq": 2, "last_seq": 3}
+    assert "diverged" not in turn.json()
+    turn = await api.post(f"{talk}/turns", json=body | {"known_head": 5}, headers={"Idempotency-Key": "l"})
+    assert (turn.json()["diverged"], "added" in turn.json()) == (True, False)
 
 
 async def test_a_turn_needs_a_key(api: httpx2.AsyncClient, talk: str) -> None:

@@ -63,6 +63,17 @@ def test_pieces_that_cannot_be_read_are_named_and_end_with_exit_code_3(ran: Run,
     assert len(listed(ran)) == 1
 
 
+def test_what_was_left_out_is_listed_as_long_as_people_read_it(ran: Run, tmp_path: Path) -> None:
+    for number in range(30):
+        (tmp_path / f"{number}.json").write_text('{"a": 1}')
+    short, all_of_it = (
+        ran("import", tmp_path, "--dry-run").out,
+        ran("import", tmp_path, "-v", "--dry-run").out,
+    )
+    assert (short.count("no known format"), all_of_it.count("no known format")) == (20, 30)
+    assert "      10  more like these; --verbose shows them\n" in short
+
+
 def test_what_was_imported_is_found(ran: Run, tmp_path: Path) -> None:
     ran("import", FIXTURES / "claude")
     shown = ran("search", "how", "much", "euros", "--context", "1").out.splitlines()

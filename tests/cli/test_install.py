@@ -110,10 +110,27 @@ def test_a_dry_run_writes_nothing(recollect: Run) -> None:
     assert not CLIENTS["cursor"].path().exists()
 
 
-def test_a_database_url_is_not_copied(recollect: Run) -> None:
-    done = recollect("install", "cursor", database_url="postgresql://me:secret@db.example/x")
-    assert "secret" not in CLIENTS["cursor"].path().read_text() + done.out + done.err
-    assert "put database_url into Recollect's config.toml" in done.out
+def test_what_may_be_a_secret_is_not_copied(recollect: Run, home: Path) -> None:
+    issuers = '[{"issuer": "", "secret": "hunter2-of-at-least-32-bytes-in-all", "audiences": []}]'
+    given = {"database_url": "postgresql://me:hunter2@db.example/x", "issuers": issuers}
+    done = recollect("install", "cursor", embeddings_key="hunter2", **given)
+    assert "hunter2" not in CLIENTS["cursor"].path().read_text() + done.out + done.err
+    assert (
+        "Put database_url, embeddings_key, issuers into Recollect's configuration file instead: " in done.out
+    )
+    assert str(home) in done.out.splitlines()[-1]
+
+
+def test_paths_hold_wherever_the_client_starts_the_server(
+    recollect: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(home)
+    Path("settings.toml").touch()
+    assert recollect("install", "cursor", home="data", config="settings.toml").code == 0
+    assert servers("cursor")["recollect"]["env"] == {
+        "RECOLLECT_CONFIG": str(home / "settings.toml"),
+        "RECOLLECT_HOME": str(home / "data"),
+    }
 
 
 def test_a_link_stays_a_link(recollect: Run, home: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from recollect.settings import Settings
 from tests.cli.conftest import Ran
 
 
@@ -27,3 +28,10 @@ def test_the_variable_is_named_in_one_line(
     assert ran.err.startswith(f"recollect: {says}")
     assert len(ran.err.splitlines()) == 1
     assert "secret" not in ran.err
+
+
+@pytest.mark.parametrize("name", ["database_ulr", "RECOLLECT_POOL_SIZE"])
+def test_a_program_that_misspells_a_setting_is_told(name: str) -> None:
+    """It would get the embedded PostgreSQL instead of its own, in silence."""
+    with pytest.raises(TypeError, match=f"there is no setting {name}"):
+        Settings.model_validate({name: "postgresql://127.0.0.1/x"})

@@ -50,6 +50,18 @@ async def test_an_edit_of_the_first_message_hangs_at_the_start(history: History,
     assert [(message.seq, message.parent_seq) for message in log.messages][4:] == [(5, 0), (6, 5)]
 
 
+async def test_a_turn_says_that_the_head_one_knew_is_not_on_its_way(history: History, c: str) -> None:
+    async def told(known_head: int) -> tuple[bool, tuple[int, int] | None]:
+        turn = await history.open_turn(user("q"), key=f"{known_head}", id=c, known_head=known_head)
+        return turn.diverged, turn.added
+
+    assert [await told(4), await told(4)] == [(False, None)] * 2  # the second is a retry
+    assert await told(6) == (True, None)  # there are five, and then this one
+    await history.append(c, user("Q"), after_seq=2)
+    assert await told(5) == (True, None)  # which is on the branch that was left
+    assert [await told(1), await told(2)] == [(False, (2, 8)), (False, (7, 9))]
+
+
 async def test_after_the_head_is_where_an_append_goes_anyway(history: History, c: str) -> None:
     assert await history.append(c, user("q3"), after_seq=4) == Appended(c, 5, 5, head=5)
     assert (await history.get(c)).linear

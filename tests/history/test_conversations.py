@@ -47,6 +47,9 @@ async def test_an_id_of_the_callers_choice_is_taken_once(history: History) -> No
     await history.create(id="550e8400-e29b-41d4-a716-446655440000")
     with pytest.raises(AlreadyExists, match="exists already"):
         await history.create(id="550e8400-e29b-41d4-a716-446655440000", title="other")
+    await history.delete("550e8400-e29b-41d4-a716-446655440000")
+    with pytest.raises(AlreadyExists, match="is in the trash; restore it"):
+        await history.create(id="550e8400-e29b-41d4-a716-446655440000")
 
 
 async def test_lists_are_ordered_by_activity_newest_first(history: History) -> None:

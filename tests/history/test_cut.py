@@ -84,6 +84,23 @@ def test_one_text_of_which_only_the_start_was_read_counts_its_rest() -> None:
     assert cut(whole, 200).text == shown
 
 
+def test_a_short_text_beside_a_large_image_stays_as_it_is() -> None:
+    """As `window_v2` gives it: the number of all characters says that nothing of the text is lacking."""
+    image = {"type": "image", "data": "iVBORw0KGgo" * 99, "media_type": "image/png"}
+    whole = message(3, "user", [{"type": "text", "text": "See this."}, image])
+    words, note = cut(whole._replace(stored_metadata=str(len(whole.text))), 200).parts
+    assert words == {"type": "text", "text": "See this."}
+    assert note["text"] == "(image image/png, not shown; read_message seq=3 format=json has it)"
+
+
+def test_a_result_that_lacks_but_an_image_says_where_that_is() -> None:
+    content = [{"type": "text", "text": "Here it is."}, {"type": "image", "file_id": "x"}]
+    (shown,) = cut(
+        message(3, "tool", [{"type": "tool_result", "call_id": "a", "content": content}]), 200
+    ).parts
+    assert shown["content"] == "Here it is.… (cut: read_message seq=3 format=json has it)"
+
+
 def test_the_arguments_of_a_call_stay_an_object() -> None:
     parts = [{"type": "tool_call", "id": "a", "name": "write", "arguments": json.dumps({"body": PROSE})}]
     (call,) = cut(message(1, "assistant", parts), 200).parts

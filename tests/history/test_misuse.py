@@ -77,8 +77,8 @@ def test_what_the_verbs_give_and_raise_can_be_imported_from_the_package() -> Non
         if not verb.__name__.startswith("_"):
             given |= set(_ours(typing.get_type_hints(verb)["return"]))
     raised = {name for name, one in vars(errors).items() if inspect.isclass(one) and _is_error(one)}
-    assert {"ConversationPage", "ConversationReport", "ExportPage"} <= given
-    assert given | raised <= set(recollect.__all__)
+    assert {"ConversationPage", "ConversationReport", "ExportPage", "RecalledMessage"} <= given
+    assert given | raised | {"Format", "Part", "Role"} <= set(recollect.__all__)
     assert all(hasattr(recollect, name) for name in recollect.__all__)
     assert set(re.findall(r"── (\w+)", errors.__doc__ or "")) == raised - {"RecollectError"}
 
@@ -88,7 +88,9 @@ def _is_error(one: type) -> bool:
 
 
 def _ours(hint: Any) -> list[str]:
-    """The names of this package's classes in a type."""
+    """The names of this package's classes in a type, and of those that they hold."""
     if typing.get_args(hint):
         return [name for inner in typing.get_args(hint) for name in _ours(inner)]
-    return [hint.__name__] if getattr(hint, "__module__", "").startswith("recollect.") else []
+    if not getattr(hint, "__module__", "").startswith("recollect."):
+        return []
+    return [hint.__name__, *(name for held in typing.get_type_hints(hint).values() for name in _ours(held))]

@@ -6,6 +6,10 @@ import copy
 from typing import Any
 
 import pytest
+from anthropic.types import Message as AnthropicMessage
+from google.genai.types import Content as GeminiContent
+from openai.types.chat import ChatCompletionMessage
+from pydantic import BaseModel
 
 from recollect.history.formats.providers import INCOMING
 from recollect.history.formats.rendered import Provider
@@ -145,3 +149,34 @@ def test_an_unknown_format_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(InvalidArgument, match=r"^format: must be one of auto, recollect, openai"):
         messages_from([], "html")  # pyright: ignore[reportArgumentType]
     assert set(PAYLOAD_FORMATS) == {"auto", "recollect", *INCOMING}
+
+
+CALL: dict[str, Any] = {"type": "tool_use", "id": "c", "name": "look", "input": {"at": "Porto"}}
+SAID_BY_AN_SDK = [
+    ChatCompletionMessage.model_validate(
+        {
+            "role": "assistant",
+            "tool_calls": [{"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}}],
+        }
+    ),
+    AnthropicMessage.model_validate(
+        {"role": "assistant", "type": "message", "content": [CALL]}
+        | dict.fromkeys(("id", "model"), "x")
+        | {"stop_reason": "tool_use", "stop_sequence": None, "usage": {"input_tokens": 1, "output_tokens": 1}}
+    ),
+    GeminiContent.model_validate(
+        {"role": "model", "parts": [{"functionCall": {"name": "look", "args": {"at": "Porto"}}}]}
+    ),
+]
+
+
+@pytest.mark.parametrize("said", SAID_BY_AN_SDK, ids=lambda said: type(said).__module__.partition(".")[0])
+def test_an_object_of_an_sdk_is_refused_with_what_makes_json_of_it(said: BaseModel) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        messages_from([said])
+    assert str(refused.value).startswith(
+        f"messages: holds a Python {type(said).__name__}, which JSON has not"
+    )
+    assert '; pass what its model_dump(mode="json", exclude_unset=True) gives' in str(refused.value)
+    (message,) = messages_from([said.model_dump(mode="json", exclude_unset=True)])
+    assert [part["name"] for part in message.content if isinstance(part, dict)] == ["look"]

@@ -192,6 +192,16 @@ async def test_an_unknown_file_says_what_was_looked_for(importing: Import, tmp_p
     assert str(report).endswith("there is no such file or folder")
 
 
+async def test_a_list_of_other_things_is_told_once(importing: Import, tmp_path: Path) -> None:
+    (tmp_path / "words.json").write_text(json.dumps(["a"] * 50))
+    (skipped,) = await importing(tmp_path)
+    assert isinstance(skipped, Skipped)
+    assert "words.json: is of no known format" in str(skipped)
+    (alone,) = await importing(tmp_path / "words.json")
+    assert isinstance(alone, Problem)
+    assert "is of no known format" in alone.problem
+
+
 async def test_a_zip_of_several_files_is_read_whole(importing: Import, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
         for number in range(3):

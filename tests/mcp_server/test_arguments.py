@@ -83,6 +83,13 @@ async def test_numbers_and_flags_may_come_as_strings(call: Call, conversation: s
     assert '"pinned":true' in await call("update_conversation", conversation_id=conversation, pinned="true")
 
 
+async def test_a_flag_is_no_number(call: Call, refused: Call, conversation: str) -> None:
+    said = {"conversation_id": conversation, "role": "user", "content": "x"}
+    told = "append_message: after_seq: input should be an integer, not true or false."
+    assert await refused("append_message", **said, after_seq=False) == told
+    assert "Head: 0." in await call("list_messages", conversation_id=conversation, branches=False)
+
+
 async def test_null_stands_for_an_argument_that_is_not_given(client: Client, conversation: str) -> None:
     definitions = {tool.name: tool for tool in (await client.list_tools()).tools}
     for tool, required in (

@@ -88,7 +88,13 @@ async def test_on_conflict_branch_stores_under_the_head_that_was_known(call: Cal
         "last_seq": 3,
         "head": 2,
         "branched": True,
+        "note": "The head stays on the other branch. To go on from here: update_conversation(head=3), "
+        "or append with expected_head=3, on_conflict=branch.",
     }
+    said = {"conversation_id": conversation, "role": "assistant", "content": "and on"}
+    await call("append_message", **said, expected_head=3, on_conflict="branch")
+    assert json.loads(await call("update_conversation", conversation_id=conversation, head=4))["head"] == 4
+    assert seqs(await call("load_context", conversation_id=conversation)) == [1, 3, 4]
 
 
 async def test_the_newest_messages_are_listed_with_the_call_for_the_earlier_ones(

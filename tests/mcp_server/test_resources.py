@@ -49,10 +49,11 @@ async def test_a_conversation_is_read_and_paged_back(client: Client, history: Hi
     await history.append("talk", [NewMessage("user", f"word {number}") for number in range(1, 61)])
     text = await read(client, f"{CONVERSATIONS}/talk")
     assert "word 60" in text
-    assert text.endswith("Head: 60. Earlier ones: before=11.")
+    assert text.endswith(f"Head: 60. Earlier ones: {CONVERSATIONS}/talk?before=11.")
     earlier = await read(client, f"{CONVERSATIONS}/talk?before=11")
     assert "word 10\n" in earlier
     assert "word 11" not in earlier
+    assert earlier.endswith("Head: 60.")  # the address has no `after`
 
 
 @pytest.mark.parametrize(

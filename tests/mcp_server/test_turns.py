@@ -53,6 +53,9 @@ async def test_what_others_added_is_told_also_where_none_of_it_fits(call: Call, 
     turn = {"conversation_id": conversation, "content": "and more words " * 40, "max_tokens": 100}
     assert "Added since known_head: #2 to #3." in await call("open_turn", key="a", known_head=1, **turn)
     assert "Added" not in await call("open_turn", key="b", known_head=4, **turn)
+    told = "known_head is no message before #6 here: it is of another branch, or of another conversation."
+    assert told in await call("open_turn", key="c", known_head=9, **turn)
+    assert (await opened(call, key="c", known_head=9, **turn))["diverged"] is True
 
 
 async def test_a_retry_says_what_the_first_call_said_and_that_it_is_one(call: Call) -> None:

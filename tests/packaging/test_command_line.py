@@ -116,6 +116,13 @@ def test_a_configuration_file_that_cannot_be_read_is_named_and_exits_with_2(
         assert "s3cret" not in done.stderr
 
 
+def test_what_a_terminal_cannot_show_is_a_question_mark():
+    """As on a console of Windows, or where Latin-1 is still spoken: the help has an ellipsis."""
+    shown = recollect("--help", PYTHONIOENCODING="ascii")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "(RECOLLECT_?)" in shown.stdout
+
+
 def test_an_error_that_recollect_foresees_is_one_line_and_exits_with_1(tmp_path: Path):
     done = recollect(
         "migrate",

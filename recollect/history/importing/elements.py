@@ -38,6 +38,10 @@ TOO_BROKEN = (
 )
 
 
+class NoObject(Problem):
+    """A value that could be read and can be no conversation."""
+
+
 @dataclass(slots=True)
 class Element:
     """An object of a source. where: the file and the place in it."""
@@ -222,7 +226,7 @@ class _Array:
 
 def _element(value: object, where: str, notes: list[str]) -> Element | Problem:
     if not isinstance(value, dict):
-        return Problem(where, "is not an object")
+        return NoObject(where, "is not an object")
     return Element(cast("JsonObject", value), where, notes)
 
 

@@ -23,6 +23,7 @@ from recollect.history.importing.elements import (
     PATIENCE,
     TOO_BROKEN,
     Element,
+    NoObject,
     read_array,
     read_lines,
     read_object,
@@ -138,7 +139,10 @@ def _read_text(file: SourceFile, text: Decoded) -> Iterator[Found]:
             return
         if len(first) == FIRST_ELEMENTS:
             break
-    problems = [element for element in first if isinstance(element, Problem)]
+    # A list of words is no export that lost its conversations, but another program's file.
+    problems = [
+        element for element in first if isinstance(element, Problem) and not isinstance(element, NoObject)
+    ]
     yield from problems
     if not problems or len(problems) < len(first):
         yield _unknown(file, "none of its objects has the fields of a format")

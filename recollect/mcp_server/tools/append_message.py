@@ -68,8 +68,14 @@ async def append_message(
 
 
 def acknowledge_append(appended: Appended) -> CallToolResult:
-    """Where the messages are, and the head for the next append."""
-    return acknowledge(appended_fields(appended))
+    """Where the messages are, and the head for the next append; how to go on from a branch."""
+    fields = appended_fields(appended)
+    if appended.branched:
+        fields["note"] = (
+            f"The head stays on the other branch. To go on from here: update_conversation(head="
+            f"{appended.last_seq}), or append with expected_head={appended.last_seq}, on_conflict=branch."
+        )
+    return acknowledge(fields)
 
 
 DEFINITION = Definition(append_message, ADDS)

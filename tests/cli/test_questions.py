@@ -1,0 +1,41 @@
+"""A command that asks, with somebody at the terminal."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from recollect.history.history import History
+
+
+@contextmanager
+def asked(*arguments: str, **variables: str) -> Generator[subprocess.Popen[bytes]]:
+    """`recollect` on a terminal of its own, once it has asked."""
+    ours, terminal = pty.openpty()
+    command = [sys.executable, "-m", "recollect", *arguments]
+    environment = os.environ | {"TERM": "dumb"} | variables
+    running = subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, env=environment)
+    os.close(terminal)
+    try:
+        shown = b""
+        while not shown.endswith(b"[y/N] "):
+            shown += os.read(ours, 1_000)
+        yield running
+    finally:
+        running.kill()
+        running.wait()
+        os.close(ours)
+
+
+async def test_ctrl_c_at_a_question_ends_the_command_at_once(history: History, database_url: str) -> None:
+    await history.create(id="kept")
+    given = {"RECOLLECT_DATABASE_URL": database_url, "RECOLLECT_USER_ID": "alice"}
+    with asked("erase", "kept", **given) as erasing:
+        erasing.send_signal(signal.SIGINT)
+        assert erasing.wait(timeout=20) == 130
+    assert (await history.get("kept")).id == "kept"
