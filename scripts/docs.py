@@ -133,6 +133,9 @@ class Nobody:
     async def authenticate(self, token: str | None) -> Caller:
         raise NotImplementedError
 
+    async def confirm(self, token: str | None) -> None:
+        raise NotImplementedError
+
     async def history(self, user_id: str) -> History:
         raise NotImplementedError
 

@@ -12,6 +12,7 @@ from starlette.routing import Match, Route
 
 from recollect.api import branches, conversations, events, exports, imports, messages, problems, search, turns
 from recollect.api.document import document
+from recollect.api.heads import Heads
 from recollect.api.operation import Operation
 from recollect.api.paths import RawPaths
 from recollect.api.route import Changes, Door, Reach, StrictRoute
@@ -76,6 +77,7 @@ def create_api(
             openapi_extra=operation.more(),
         )
     app.add_middleware(RawPaths)
+    app.add_middleware(Heads)
     app.openapi = cache(lambda: document(app))
     return app
 
@@ -96,4 +98,4 @@ def _methods(request: Request) -> set[str]:
     for route in routes:
         if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
             found |= route.methods or set()
-    return found
+    return found | ({"HEAD"} if "GET" in found else set())

@@ -28,7 +28,7 @@ PROBLEMS = {
     404: "There is no such thing for this user.",
     409: "It does not fit the present state: it exists already, or is in the trash.",
     412: "The head is not the one in If-Match; nothing was stored.",
-    408: "Nothing came for a minute.",
+    408: "The body came too slowly.",
     413: "The request is too large.",
     415: "The body is not called what it has to be.",
     422: "An argument is not acceptable; the problem names it.",
@@ -44,7 +44,7 @@ _JSON_TYPES: dict[type | tuple[type, ...], str | list[str]] = {
 }
 
 _ALWAYS = (401, 403, 404, 422, 429, 503)
-_OF_BODIES = (400, 413, 415)
+_OF_BODIES = (400, 408, 413, 415)
 _MORE = {
     "create_conversation": (409,),
     "update_conversation": (409,),
@@ -55,7 +55,6 @@ _MORE = {
     "switch_head": (409,),
     "fork_conversation": (409,),
     "save_summary": (409,),
-    "import_conversations": (408,),
 }
 """What only some operations answer, by the operation's id."""
 

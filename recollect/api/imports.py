@@ -10,7 +10,6 @@ from typing import IO, Annotated
 
 from fastapi import Query, Request
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 
 from recollect.api import problems
 from recollect.api.conversations import ALL
@@ -18,9 +17,10 @@ from recollect.api.exports import LINES, ZIP
 from recollect.api.operation import Operation
 from recollect.api.parameters import Mine
 from recollect.api.route import Door
-from recollect.api.streamed import PIECE_BYTES, STALL_SECONDS, Streamed, begun
+from recollect.api.streamed import PIECE_BYTES, Streamed, begun
 from recollect.history.history import History
 from recollect.history.importing import read_opened
+from recollect.identity.authorization import bearer_token
 from recollect.identity.caller import WRITE
 from recollect.models.as_json import compact_json, import_fields, totals_fields
 from recollect.models.errors import InvalidArgument, RecollectError, Unavailable
@@ -63,6 +63,7 @@ async def _imported(
     """Nothing once the file is here, then the lines of the answer."""
     with door.imports.admit(history.user_id), _spooled() as file:
         await _receive(request, file, door.max_import)
+        await door.authenticator.confirm(bearer_token(request.headers))
         yield b""
         totals = ImportTotals()
         try:
@@ -115,8 +116,7 @@ def _finish(file: IO[bytes], rest: bytes) -> None:
 
 
 async def _chunks(request: Request, limit: int) -> AsyncGenerator[bytes]:
-    """The body as it comes. Raises: HTTPException for one of another type, that is too large, or that
-    stops coming."""
+    """The body as it comes. Raises: HTTPException for one of another type, or that is too large."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in TYPES:
         raise HTTPException(415, f"The body is a file: send Content-Type: {TYPES[0]}")
@@ -124,19 +124,8 @@ async def _chunks(request: Request, limit: int) -> AsyncGenerator[bytes]:
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > limit:
         raise too_large
-    chunks = request.stream()
     size = 0
-    while True:
-        try:
-            async with asyncio.timeout(STALL_SECONDS):
-                chunk = await anext(chunks, None)
-        except TimeoutError as error:
-            text = f"Nothing came for {STALL_SECONDS:.0f} seconds; send it again"
-            raise HTTPException(408, text) from error
-        except ClientDisconnect as error:
-            raise HTTPException(400, "The file is not whole; send it again") from error
-        if chunk is None:
-            return
+    async for chunk in request.stream():
         size += len(chunk)
         if size > limit:
             raise too_large

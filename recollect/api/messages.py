@@ -15,7 +15,7 @@ from recollect.api.parameters import ConversationId, ExpectedHead, Key, Mine
 from recollect.api.paths import below
 from recollect.api.schemas import MAX_SEQ, Appended, Context, Message, Messages, MessageSlice
 from recollect.history.formats import Format
-from recollect.history.payloads import messages_from
+from recollect.history.payloads import messages_of_request
 from recollect.identity.caller import READ, WRITE
 from recollect.models.as_json import appended_fields, message_fields, window_fields
 from recollect.models.errors import InvalidArgument
@@ -77,7 +77,7 @@ async def append_messages(
     stored. 200: this Idempotency-Key stored them before."""
     appended = await history.append(
         conversation_id,
-        messages_from(body.messages, body.format),
+        messages_of_request(body.messages, body.format),
         key=key,
         expected_head=expected_head,
         on_conflict=body.on_conflict,

@@ -79,6 +79,7 @@ HTTP_KINDS: dict[int, Kind] = {
     403: Kind("foreign-origin", 403, "Web pages from there may not send requests here"),
     404: Kind("no-such-route", 404, "There is nothing at this address"),
     405: Kind("method-not-allowed", 405, "This address does not take this method"),
+    408: Kind("too-slow", 408, "The request came too slowly"),
     413: Kind("too-large", 413, "The request is too large"),
     415: Kind("unsupported-media-type", 415, "The body is not called what it has to be"),
     421: Kind("misdirected", 421, "This server is not called so"),
@@ -125,7 +126,12 @@ def of_error(error: RecollectError, *, in_path: bool, sent: bool, metadata_url: 
 def of_broken_off(error: RecollectError) -> JsonObject:
     """The last line of an answer that could not go on, of work that was stored piece by piece."""
     kind = kind_of(type(error))
-    detail = f"{error} What was reported is stored; send the same again for the rest."
+    rest = (
+        ""
+        if isinstance(error, Conflict)
+        else " What was reported is stored; send the same again for the rest."
+    )
+    detail = f"{error}{rest}"
     return {"type": TYPE + kind.name, "title": kind.title, "status": kind.status, "detail": detail}
 
 

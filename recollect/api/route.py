@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -15,27 +16,34 @@ from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from recollect.api import problems
 from recollect.api.operation import BEARER
-from recollect.api.strict_json import MAX_NAME_CHARS, parse
+from recollect.api.strict_json import MAX_NAME_CHARS, Malformed, parse
 from recollect.api.transfers import Transfers
 from recollect.history.history import History
 from recollect.identity.authenticator import Authenticator
 from recollect.identity.authorization import bearer_token
-from recollect.identity.caller import Caller
-from recollect.identity.limits import Limits
+from recollect.identity.caller import IN_SCOPE, Caller
+from recollect.identity.limits import Hold, Limits
 from recollect.models.errors import InvalidArgument, InvalidSetting, NotFound, NotReady, RecollectError
 from recollect.models.json_values import MAX_VALUES, too_many_values
 
 logger = logging.getLogger(__name__)
+
+MOST_OF_NOTHING = 1_000
+"""Bytes of blanks around {} where no body is read."""
 
 ME = "me"
 """Stands for the caller in an address."""
 
 CONDITIONS = ("if-match", "idempotency-key")
 """Headers that promise something: a route that cannot keep the promise refuses them."""
+
+CONDITIONS_OF_WRITES = ("if-none-match", "if-unmodified-since")
+"""Headers that no route can keep: they only spare a read its answer, but keep a write from happening."""
 
 Reach = Callable[[str], Awaitable[History]]
 """Gives a user's history; may raise RecollectError."""
@@ -97,11 +105,14 @@ class StrictRoute(APIRoute):
             strict = StrictRequest(request.scope, request.receive)
             # For whoever measures: the route, never what its address was.
             request.scope.get("recollect.seen", {})["route"] = self.path_format
+            until_answered = ExitStack()
             try:
                 await self._admit(strict, door, scopes)
                 self._check_names(strict)
                 if self.body_field is not None:
-                    strict.sent = await _read(strict, door.max_body)
+                    hold = until_answered.enter_context(_holding(strict, door))
+                    strict.sent = await _read(strict, door.max_body, hold)
+                    await door.authenticator.confirm(bearer_token(strict.headers))
                     strict.parsed = parse(strict.sent)
                 elif not reads_itself:
                     await _read_nothing(strict)
@@ -110,19 +121,18 @@ class StrictRoute(APIRoute):
                 if isinstance(error, (NotReady, InvalidSetting)):
                     logger.warning("not ready: %s", error)
                     error = error if strict.admitted else NotReady("Not ready; the log says why")
-                return problems.of_error(
-                    error,
-                    in_path="conversation_id" in request.path_params,
-                    sent="authorization" in request.headers,
-                    metadata_url=door.metadata_url,
-                )
+                return _refused(error, strict, door)
             except RequestValidationError as error:
                 return problems.of_arguments(error)
             except HTTPException as error:
                 return problems.of_http(error)
+            except ClientDisconnect:  # no defect, whoever may read it
+                return _refused(Malformed("body", "is not whole; send it again"), strict, door)
             except Exception:  # the door's one boundary
                 logger.exception("%s failed", self.name)
                 return problems.of_defect()
+            finally:
+                until_answered.close()
 
         return handle
 
@@ -132,6 +142,7 @@ class StrictRoute(APIRoute):
         Raises: Unauthenticated, TooManyRequests, NotFound, Forbidden, Unavailable, NotReady.
         """
         request.caller = caller = await door.authenticator.authenticate(bearer_token(request.headers))
+        request.scope.get(IN_SCOPE, {})["user_id"] = caller.user_id
         if door.limits is not None:
             door.limits.admit(caller.user_id)
         if request.path_params["user_id"] not in (ME, caller.user_id):
@@ -158,10 +169,32 @@ class StrictRoute(APIRoute):
                 raise InvalidArgument(name.title(), "cannot be kept here: it is for appends; leave it out")
             if len(values) > 1:
                 raise InvalidArgument(name.title(), "is given more than once")
+        for name in CONDITIONS_OF_WRITES:
+            if name in request.headers and request.method != "GET":
+                raise InvalidArgument(
+                    name.title(), "cannot be kept here (an append keeps If-Match); leave it out"
+                )
 
 
-async def _read(request: Request, limit: int) -> bytes:
-    """The body. Raises: HTTPException for one that is too large, holds too much, or is not called JSON."""
+def _refused(error: RecollectError, request: Request, door: Door) -> Response:
+    return problems.of_error(
+        error,
+        in_path="conversation_id" in request.path_params,
+        sent="authorization" in request.headers,
+        metadata_url=door.metadata_url,
+    )
+
+
+def _holding(request: StrictRequest, door: Door) -> AbstractContextManager[Hold]:
+    """Around a request that is kept in memory: the caller may have so many bytes of them."""
+    return (
+        nullcontext(lambda size: None) if door.limits is None else door.limits.holding(request.caller.user_id)
+    )
+
+
+async def _read(request: Request, limit: int, hold: Hold) -> bytes:
+    """The body. Raises: HTTPException for one that is too large, holds too much, or is not called JSON;
+    TooManyRequests."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise HTTPException(415, "The body has to be JSON: send Content-Type: application/json")
@@ -175,6 +208,7 @@ async def _read(request: Request, limit: int) -> bytes:
         size += len(chunk)
         if size > limit:
             raise too_large
+        hold(len(chunk))
         chunks.append(chunk)
     body = b"".join(chunks)
     if too_many_values(body):
@@ -187,10 +221,10 @@ async def _read_nothing(request: StrictRequest) -> None:
     for nothing. Raises: InvalidArgument."""
     if request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
         return
-    sent = b""
+    sent, size = b"", 0
     async for chunk in request.stream():
-        sent = (sent + chunk).strip()
-        if sent not in (b"", b"{", b"{}"):
+        sent, size = (sent + chunk).strip(), size + len(chunk)
+        if size > MOST_OF_NOTHING or sent not in (b"", b"{", b"{}"):
             raise InvalidArgument("body", "is not read here; what this takes stands in its address")
 
 

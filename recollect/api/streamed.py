@@ -15,7 +15,7 @@ PIECE_BYTES = 1 << 18
 
 STALL_SECONDS = 60.0
 """A reader who takes no piece for so long is hung up on: what makes the pieces may hold a connection to
-the database. A sender of whom nothing comes for so long is told so."""
+the database."""
 
 
 class Streamed(StreamingResponse):

@@ -12,7 +12,7 @@ from recollect.api.operation import Operation
 from recollect.api.parameters import ConversationId, Mine, TurnKey
 from recollect.api.paths import address_of
 from recollect.api.schemas import Turn as TurnShape
-from recollect.history.payloads import messages_from
+from recollect.history.payloads import messages_of_request
 from recollect.identity.caller import WRITE
 from recollect.models.as_json import turn_fields
 from recollect.models.message import Turn
@@ -24,7 +24,7 @@ async def open_turn(
     """Store what was said and load what a model should see. Then append the answer with the context's
     head as If-Match. 201: it is stored. 200: this Idempotency-Key stored it before."""
     turn = await history.open_turn(
-        messages_from(body.messages, "recollect"),
+        messages_of_request(body.messages, "recollect"),
         key=key,
         id=conversation_id,
         max_tokens=body.max_tokens,
@@ -39,7 +39,7 @@ async def begin_turn(request: Request, history: Mine, body: FirstTurn, key: Turn
     """The same in a conversation that begins with it. Here the Idempotency-Key has to be unique for this
     user, such as a UUID: it decides which conversation a retry finds."""
     turn = await history.open_turn(
-        messages_from(body.messages, "recollect"),
+        messages_of_request(body.messages, "recollect"),
         key=key,
         max_tokens=body.max_tokens,
         format=body.format,

@@ -72,6 +72,7 @@ class Present(NamedTuple):
     linear: bool
     deleted_at: datetime | None
     updated_at: datetime
+    created_at: datetime
 
 
 class PlacedMessage(NamedTuple):
@@ -83,13 +84,15 @@ class PlacedMessage(NamedTuple):
     path_tokens: int
 
 
-async def insert_conversations(tx: WriteTx, user_id: str, rows: Sequence[ConversationRow]) -> set[str]:
-    """Insert those that are not here yet; their ids."""
+async def insert_conversations(
+    tx: WriteTx, user_id: str, rows: Sequence[ConversationRow]
+) -> dict[str, datetime]:
+    """Insert those that are not here yet; their ids, and when they were made."""
     if not rows:
-        return set()
+        return {}
     ordered = sorted(rows, key=lambda row: row.id.encode())
     inserted = await tx.fetch_each(_CONVERSATIONS, [(user_id, *row) for row in ordered])
-    return {row["id"] for row in inserted}
+    return {row["id"]: row["created_at"] for row in inserted}
 
 
 async def present(tx: ReadTx, user_id: str, ids: Sequence[str], *, lock: bool) -> dict[str, Present]:
@@ -98,6 +101,20 @@ async def present(tx: ReadTx, user_id: str, ids: Sequence[str], *, lock: bool) -
         return {}
     rows = await tx.fetch(f"{_PRESENT} FOR UPDATE" if lock else _PRESENT, user_id, list(ids))
     return {row["id"]: Present._make(row) for row in rows}
+
+
+async def keep_some(tx: WriteTx, user_id: str) -> bool:
+    """Keep whoever removes everything of the user waiting until the transaction ends, so that what it brings
+    goes too. Returns whether there is anything."""
+    kept = await tx.fetch(
+        """SELECT id FROM recollect.conversation WHERE user_id = $1
+        ORDER BY id LIMIT 1 FOR KEY SHARE""",
+        user_id,
+    )
+    if kept:
+        return True
+    # One that went while its lock was waited for gives no row, though there may be others.
+    return bool(await tx.fetch("SELECT id FROM recollect.conversation WHERE user_id = $1 LIMIT 1", user_id))
 
 
 async def placed(tx: ReadTx, user_id: str, id: str) -> list[PlacedMessage]:

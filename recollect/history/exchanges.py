@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator
 
 from recollect.history.formats.speech import is_step
+from recollect.history.formats.text import identifier
 from recollect.history.formats.waiting import Waiting
 from recollect.models.message import Message, Part
 from recollect.models.parts import part_text
@@ -76,7 +77,8 @@ class Unit:
 def split_units(path: list[Message], repairs: list[str]) -> list[Unit]:
     """Group a path, oldest first, into units, without results that answer no open call.
 
-    What is left out or will be synthesised is added to `repairs`, each line starting with `#seq`.
+    What is left out or will be synthesised is added to `repairs`, each line starting with `#seq`. These stand
+    among our own words, so an id that is none is quoted.
     """
     units: list[Unit] = []
     for message in path:
@@ -85,7 +87,7 @@ def split_units(path: list[Message], repairs: list[str]) -> list[Unit]:
             continue
         _place(message, units, repairs)
     repairs.extend(
-        f"#{seq}: call {' '.join(call[:MAX_ID_CHARS].split())} has no recorded result; a note stands for it"
+        f"#{seq}: call {identifier(call[:MAX_ID_CHARS])} has no recorded result; a note stands for it"
         for unit in units
         if unit.unanswered  # of most there is none, and this is far cheaper than to go through it
         for seq, calls in unit.unanswered.items()

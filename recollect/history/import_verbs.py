@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from datetime import datetime
 
 from recollect.db import imports, notifications
 from recollect.db.database import ReadTx, WriteTx
@@ -19,7 +20,7 @@ from recollect.history.importing.restore import (
 from recollect.history.incoming import check_metadata
 from recollect.history.scope import Scope, users_table
 from recollect.models.conversation import Conversation
-from recollect.models.errors import InvalidArgument
+from recollect.models.errors import Conflict, InvalidArgument
 from recollect.models.imported import ConversationReport, Found, ImportReport
 from recollect.models.parts import check_storable_json
 
@@ -45,9 +46,10 @@ class ImportVerbs(Scope):
         dry_run:  write nothing; the reports say what would happen.
 
         `stream` is read in a thread. Raises: Unavailable, NotReady (a user whom the linked users
-        table lacks).
+        table lacks), Conflict (everything of the user was removed meanwhile: then nothing more is stored).
         """
         source = groups(stream, self._settings)
+        stored = False
         ahead = _read_ahead(source)
         try:
             while (group := await asyncio.shield(ahead)) is not None:
@@ -57,7 +59,8 @@ class ImportVerbs(Scope):
                     yield told
                 if group.pieces:
                     with users_table():
-                        await self._import(group, dry_run)
+                        await self._import(group, dry_run, after_others=stored)
+                    stored = stored or (not dry_run and any(map(_brought, group.pieces)))
                 for piece in group.pieces:
                     if piece.last:
                         yield _report(piece)
@@ -69,14 +72,20 @@ class ImportVerbs(Scope):
             if not ahead.cancelled():
                 ahead.exception()  # whoever stopped this does not ask for it
 
-    async def _import(self, group: Group, dry_run: bool) -> None:
+    async def _import(self, group: Group, dry_run: bool, *, after_others: bool) -> None:
+        """Write a group. after_others: this import stored something before; if nothing is left of the user,
+        they were erased, and it is not for an import to bring them back."""
         if dry_run:
             async with self._db.read(self._user) as tx:
                 await self._place(tx, None, group)
         else:
             async with self._db.write(self._user) as tx:
+                if after_others and not await imports.keep_some(tx, self._user):
+                    raise Conflict(
+                        "everything of this user was removed while it was imported; the rest was not"
+                    )
                 await self._place(tx, tx, group)
-                changed = [p.progress.id for p in group.pieces if p.progress.outcome in ("created", "added")]
+                changed = [piece.progress.id for piece in group.pieces if _brought(piece)]
                 await notifications.tell_of(tx, self._user, changed)
 
     async def _place(self, tx: ReadTx, write: WriteTx | None, group: Group) -> None:
@@ -94,7 +103,9 @@ class ImportVerbs(Scope):
             tx, self._user, [progress.id for progress in late], lock=write is not None
         )
         for id, piece in pieces.items():
-            if id in here:
+            if piece.first and id in here:
+                piece.progress.made_at = here[id].created_at
+            if id in here and here[id].created_at == piece.progress.made_at:
                 rows += await self._grow(tx, write, piece, here[id])
             elif not piece.first and write is None:
                 restored_rows(piece, []) if piece.progress.found.stored else place(piece)
@@ -121,12 +132,13 @@ class ImportVerbs(Scope):
                 placed[progress.id] = restored_rows(piece, [])
                 metadata = self._stored_metadata(piece, stored)
                 headers.append(restored_header(progress, stored, metadata, last=piece.last))
-        made = (
-            set(placed) if write is None else await imports.insert_conversations(write, self._user, headers)
-        )
+        made: Mapping[str, datetime | None] = dict.fromkeys(placed)
+        if write is not None:
+            made = await imports.insert_conversations(write, self._user, headers)
         for piece in fresh:
             if piece.progress.id in made:
                 piece.progress.outcome = "created"
+                piece.progress.made_at = made[piece.progress.id]
         return [row for id, rows in placed.items() if id in made for row in rows]
 
     async def _grow(
@@ -191,6 +203,10 @@ class ImportVerbs(Scope):
             piece.progress.found.notes.fail(f"the conversation's metadata: {error.problem}")
             return "{}"
         return metadata
+
+
+def _brought(piece: Piece) -> bool:
+    return piece.progress.outcome in ("created", "added")
 
 
 def _read_ahead(source: Iterator[Group]) -> asyncio.Task[Group | None]:

@@ -17,6 +17,32 @@ PayloadFormat = Literal["auto", "recollect", "openai", "openai_responses", "anth
 PAYLOAD_FORMATS: tuple[PayloadFormat, ...] = get_args(PayloadFormat)
 
 
+MOST_ENTRIES = 10_000
+MOST_PARTS = 50_000
+"""Of a request, in all its messages; no append takes as many."""
+
+
+def messages_of_request(payload: object, format: PayloadFormat = "auto") -> list[NewMessage]:
+    """`messages_from`, which looks at everything one by one: what holds too much is refused before, since
+    nobody else is answered meanwhile. Raises: InvalidArgument."""
+    lists = _lists(payload)
+    most = max(map(len, lists), default=0)
+    if most > MOST_ENTRIES:
+        raise InvalidArgument("messages", f"holds {most} entries; send at most {MOST_ENTRIES} at once")
+    parts = sum(len(inner) for entries in lists for entry in entries for inner in _lists(entry))
+    if parts > MOST_PARTS:
+        raise InvalidArgument("messages", f"holds {parts} parts; send at most {MOST_PARTS} at once")
+    return messages_from(payload, format)
+
+
+def _lists(value: object) -> list[list[object]]:
+    """A list, or those that an object has."""
+    if isinstance(value, list):
+        return [cast("list[object]", value)]
+    fields = cast("dict[str, object]", value).values() if isinstance(value, dict) else ()
+    return [cast("list[object]", field) for field in fields if isinstance(field, list)]
+
+
 def messages_from(
     payload: object, format: PayloadFormat = "auto", argument: str = "messages"
 ) -> list[NewMessage]:

@@ -23,6 +23,14 @@ class Authenticator(Protocol):
         """
         ...
 
+    async def confirm(self, token: str | None) -> None:
+        """Look again whether a token was revoked since it was accepted: the body of a request may come for
+        hours.
+
+        Raises: Unauthenticated, Unavailable.
+        """
+        ...
+
 
 class TokenAuthenticator:
     """Accepts the JWTs of issuers and, where there are any, personal access tokens."""
@@ -38,3 +46,8 @@ class TokenAuthenticator:
         if self._access_tokens is not None and token.startswith(PREFIX):
             return await self._access_tokens.caller(token)
         return await self._issuers.caller(token)
+
+    async def confirm(self, token: str | None) -> None:
+        """See `Authenticator`. JWTs are not revoked; one that expired meanwhile was good for its request."""
+        if self._access_tokens is not None and token is not None and token.startswith(PREFIX):
+            await self._access_tokens.caller(token)

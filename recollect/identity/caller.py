@@ -13,6 +13,9 @@ ERASE = "history:erase"
 
 SCOPES = (READ, WRITE, ERASE)
 
+IN_SCOPE = "recollect.caller"
+"""Where in a request's ASGI scope a dictionary may be, in which a door says the `user_id` of its caller."""
+
 # Whoever writes is told what others wrote meanwhile, so a token that may write may read.
 _INCLUDED = {WRITE: {READ}}
 

@@ -1,4 +1,5 @@
-"""How much one user may ask for: requests, and tokens written, each within a minute.
+"""How much one user may ask for: requests, and tokens written, each within a minute; and how much of it
+may be in memory at once.
 
 The counts are this process's own. With several processes a user can get as many times as much.
 """
@@ -7,7 +8,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 from recollect.identity.caller import WRITE
 from recollect.models.errors import TooManyRequests
@@ -15,8 +18,18 @@ from recollect.settings import Settings
 
 MINUTE = 60.0
 
+MOST_HELD = 256 * 1024 * 1024
+"""Bytes of one user's requests and answers that are in memory at once: four of the largest. The first halves
+of many, or answers that nobody takes, would fill it, for everybody."""
+
+RETRY_SECONDS = 5
+
 SWEEP_AT = 10_000
 """So many users are remembered before those are forgotten who have their whole minute again."""
+
+
+Hold = Callable[[int], None]
+"""Told the size of what is kept in memory; may raise TooManyRequests."""
 
 
 class Buckets:
@@ -67,9 +80,12 @@ class Limits:
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._requests = Buckets(settings.requests_per_minute, clock)
         self._written = Buckets(settings.tokens_per_minute, clock)
+        self._held: Counter[str] = Counter()
 
     def admit(self, user_id: str) -> None:
         """Count a request. Raises: TooManyRequests."""
+        if self._held[user_id] >= MOST_HELD:
+            raise TooManyRequests("too much was asked for at once", RETRY_SECONDS)
         wait = self._requests.wait(user_id, 1)
         if wait > 0:
             raise TooManyRequests("too many requests", math.ceil(wait))
@@ -81,6 +97,41 @@ class Limits:
         wait = self._written.wait(user_id, 0) if WRITE in scopes else 0.0
         if wait > 0:
             raise TooManyRequests("too much was written", math.ceil(wait))
+
+    @contextmanager
+    def holding(self, user_id: str) -> Generator[Hold]:
+        """Around a request whose body is read; gives what is told each piece's size.
+
+        Raises, there: TooManyRequests.
+        """
+        held = 0
+
+        def hold(size: int) -> None:
+            nonlocal held
+            if self._held[user_id] + size > MOST_HELD:
+                raise TooManyRequests("too much was sent at once", RETRY_SECONDS)
+            self._keep(user_id, size)
+            held += size
+
+        try:
+            yield hold
+        finally:
+            self._keep(user_id, -held)
+
+    @contextmanager
+    def keeping(self, user_id: str, size: int) -> Generator[None]:
+        """Around what is in memory, such as an answer until it was taken. While it is too much, the user's
+        next request is not let in."""
+        self._keep(user_id, size)
+        try:
+            yield
+        finally:
+            self._keep(user_id, -size)
+
+    def _keep(self, user_id: str, size: int) -> None:
+        self._held[user_id] += size
+        if not self._held[user_id]:
+            del self._held[user_id]
 
     def wrote(self, user_id: str, tokens: int) -> None:
         """Count what was written."""

@@ -19,7 +19,7 @@ from recollect.identity.limits import Limits
 from recollect.mcp_server.address import Address
 from recollect.mcp_server.app import create_server
 from recollect.mcp_server.backend import LazyBackend, lazy_backend
-from recollect.mcp_server.bearer import current_caller, permitted
+from recollect.mcp_server.bearer import Permitted, current_caller
 from recollect.mcp_server.feed import Feed
 from recollect.mcp_server.guard import Refuse, in_plain_text
 from recollect.mcp_server.http import Door, create_http_app
@@ -68,7 +68,7 @@ class Assembly:
         server = create_server(
             self.backend,
             identity=_user_of_token,
-            middleware=[*middleware, permitted, self.listening],
+            middleware=[*middleware, Permitted(self.limits), self.listening],
             subscriptions=self.feed,
         )
         issuers = [issuer.issuer for issuer in self.settings.issuers if issuer.secret is None]

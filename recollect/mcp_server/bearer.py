@@ -1,13 +1,15 @@
 """Lets through who has a token that allows what the request asks for, and remembers whose it is.
 
-The scopes are looked at twice: here, where a refusal can still be an HTTP status that tells a
-client how to get more (step-up), and where the request is executed (`permitted`). What is read
-here for that is a first glance; the second look is the one that counts.
+The scopes, and how much was written, are looked at twice: here, where a refusal can still be an HTTP
+status that tells a client how to get more (step-up) or when to come again, and where the request is
+executed (`Permitted`). What is read here for that is a first glance; the second look is the one that
+counts.
 """
 
 from __future__ import annotations
 
 import logging
+from contextlib import ExitStack
 from contextvars import ContextVar
 from typing import Any, cast
 
@@ -23,8 +25,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from recollect.identity.authenticator import Authenticator
 from recollect.identity.authorization import bearer_token
-from recollect.identity.caller import Caller
-from recollect.identity.limits import Limits
+from recollect.identity.caller import IN_SCOPE, Caller
+from recollect.identity.limits import Hold, Limits
 from recollect.mcp_server import challenge
 from recollect.mcp_server.body import TooLarge, read_again, read_body
 from recollect.mcp_server.scopes import depends_on_arguments, needed
@@ -41,13 +43,22 @@ def current_caller() -> Caller:
     return _caller.get()
 
 
-async def permitted(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-    """Middleware of the MCP server: nothing is executed that the token does not allow."""
-    try:
-        current_caller().require(*needed(ctx.method, ctx.params))
-    except Forbidden as error:
-        raise MCPError(code=INVALID_REQUEST, message=str(error)) from error
-    return await call_next(ctx)
+class Permitted:
+    """Middleware of the MCP server: nothing is executed that the token, or what is left of the user's
+    minute, does not allow."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+
+    async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        caller = current_caller()
+        scopes = needed(ctx.method, ctx.params)
+        try:
+            caller.require(*scopes)
+            self._limits.admit_scopes(caller.user_id, scopes)
+        except (Forbidden, TooManyRequests) as error:
+            raise MCPError(code=INVALID_REQUEST, message=str(error)) from error
+        return await call_next(ctx)
 
 
 class Bearer:
@@ -68,12 +79,20 @@ class Bearer:
         self._max_body = max_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with ExitStack() as until_answered:
+            await self._answer(until_answered, scope, receive, send)
+
+    async def _answer(self, until_answered: ExitStack, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         try:
-            caller = await self._authenticator.authenticate(bearer_token(headers))
+            token = bearer_token(headers)
+            caller = await self._authenticator.authenticate(token)
+            scope.get(IN_SCOPE, {})["user_id"] = caller.user_id
             self._limits.admit(caller.user_id)
             if scope["method"] == "POST":
-                receive = await self._checked(caller, headers, receive)
+                hold = until_answered.enter_context(self._limits.holding(caller.user_id))
+                receive = await self._checked(caller, headers, receive, hold)
+                await self._authenticator.confirm(token)
         except Unauthenticated as error:
             sent = "authorization" in headers
             refusal = challenge.unauthenticated(error, self._metadata_url, sent=sent)
@@ -93,9 +112,9 @@ class Bearer:
             return
         await refusal(scope, receive, send)
 
-    async def _checked(self, caller: Caller, headers: Headers, receive: Receive) -> Receive:
+    async def _checked(self, caller: Caller, headers: Headers, receive: Receive, hold: Hold) -> Receive:
         """Read the body, refuse what the caller may not, and give the body to be read again."""
-        body = await read_body(receive, self._max_body)
+        body = await read_body(receive, self._max_body, hold)
         if too_many_values(body):
             raise TooLarge(f"{MAX_VALUES} JSON values")
         request = _glance(headers, body)

@@ -5,19 +5,29 @@ from __future__ import annotations
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
+from recollect.identity.limits import Hold
+
 
 class TooLarge(Exception):
     """The body is larger than any message may be; says how much one may have, such as "1000 bytes"."""
 
 
-async def read_body(receive: Receive, most: int) -> bytes:
-    """The whole body, at most so many bytes. Raises: TooLarge, ClientDisconnect."""
+async def read_body(receive: Receive, most: int, hold: Hold | None = None) -> bytes:
+    """The whole body, at most so many bytes.
+
+    hold:  told the size of each piece.
+
+    Raises: TooLarge, ClientDisconnect, and what `hold` raises.
+    """
     body = bytearray()
     while True:
         message = await receive()
         if message["type"] != "http.request":
             raise ClientDisconnect
-        body += message.get("body", b"")
+        piece: bytes = message.get("body", b"")
+        if hold is not None:
+            hold(len(piece))
+        body += piece
         if len(body) > most:
             raise TooLarge(f"{most} bytes")
         if not message.get("more_body", False):

@@ -11,8 +11,9 @@ import json
 from typing import Any, cast
 
 from recollect.history.incoming import message_from_json
-from recollect.history.payloads import PayloadFormat, messages_from
+from recollect.history.payloads import PayloadFormat, messages_of_request
 from recollect.models.errors import InvalidArgument
+from recollect.models.json_values import MAX_VALUES, too_many_values
 from recollect.models.message import NewMessage
 
 
@@ -37,17 +38,23 @@ def new_messages(value: object, format: PayloadFormat = "auto") -> list[NewMessa
     """The messages of a call; the list or its elements may be strings of JSON. Raises: InvalidArgument."""
     parsed = _parsed("messages", value)
     if isinstance(parsed, list):
-        parsed = [
-            _parsed(f"messages[{index}]", element)
-            for index, element in enumerate(cast("list[object]", parsed))
-        ]
-    return messages_from(parsed, format)
+        elements = cast("list[object]", parsed)
+        _refuse_too_many("messages", ",".join(one for one in elements if isinstance(one, str)))
+        parsed = [_parsed(f"messages[{index}]", element) for index, element in enumerate(elements)]
+    return messages_of_request(parsed, format)
 
 
 def _parsed(argument: str, value: object) -> object:
     if not isinstance(value, str):
         return value
+    _refuse_too_many(argument, value)
     try:
         return json.loads(value)
     except (ValueError, RecursionError) as error:
         raise InvalidArgument(argument, "is a string that is not valid JSON; send the JSON itself") from error
+
+
+def _refuse_too_many(argument: str, text: str) -> None:
+    """Values that stand within strings nobody has counted yet. Raises: InvalidArgument."""
+    if too_many_values(text.encode("utf-8", "surrogatepass")):
+        raise InvalidArgument(argument, f"holds more than {MAX_VALUES} JSON values; send less at once")

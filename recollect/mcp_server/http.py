@@ -8,12 +8,9 @@ from dataclasses import dataclass
 from mcp.server.sse import SseServerTransport
 from mcp.server.streamable_http_manager import StreamableHTTPASGIApp
 from mcp.server.transport_security import TransportSecuritySettings
-from mcp.types import jsonrpc_message_adapter
-from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -22,18 +19,27 @@ from recollect.identity.authenticator import Authenticator
 from recollect.identity.limits import Limits
 from recollect.mcp_server.address import MCP_PATH, SSE_PATH, Address
 from recollect.mcp_server.bearer import Bearer
-from recollect.mcp_server.body import TooLarge, read_again, read_body
-from recollect.mcp_server.challenge import too_large
 from recollect.mcp_server.guard import Guard, Refuse, in_plain_text
 from recollect.mcp_server.metadata import metadata_routes
+from recollect.mcp_server.pace import Paced
 from recollect.mcp_server.quiet import Quiet
 from recollect.mcp_server.server import RecollectServer
+from recollect.mcp_server.sse import SseMessages, SseStream
+from recollect.mcp_server.taken import Taken
 from recollect.settings import MAX_REQUEST_BYTES
 
 MESSAGES_PATH = "/messages/"
 
 # What a page of an allowed origin may read besides the body.
-_EXPOSED = ("WWW-Authenticate", "Retry-After", "ETag", "Location", "Mcp-Session-Id")
+_EXPOSED = (
+    "Content-Disposition",
+    "ETag",
+    "Location",
+    "Mcp-Session-Id",
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-Request-Id",
+)
 
 # The Guard checks these for every route, so that the transports need not.
 _UNCHECKED = TransportSecuritySettings(enable_dns_rebinding_protection=False)
@@ -87,7 +93,9 @@ def create_http_app(
         transport_security=_UNCHECKED,
         max_request_body_size=MAX_REQUEST_BYTES,
     )
-    streamable = Quiet(StreamableHTTPASGIApp(server.session_manager))
+    streamable: ASGIApp = Quiet(StreamableHTTPASGIApp(server.session_manager))
+    if stateless:
+        streamable = PostOnly(streamable)
     sse = SseServerTransport(MESSAGES_PATH, _UNCHECKED, MAX_REQUEST_BYTES)
     return Starlette(
         routes=[
@@ -102,48 +110,29 @@ def create_http_app(
             Middleware(
                 CORSMiddleware,
                 allow_origins=sorted(address.origins),
-                allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+                allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
                 allow_headers=["*"],
                 expose_headers=_EXPOSED,
                 max_age=3600,
             ),
+            *([] if door is None else [Middleware(Taken, limits=door.limits)]),
+            Middleware(Paced, refuse=refuse),
         ],
         # The lifespan of an application inside another never runs: this is streamable's.
         lifespan=lambda _app: server.session_manager.run(),
     )
 
 
-class SseStream:
-    """The stream of an older client. The SDK's own endpoint answers a second time when it ends."""
+class PostOnly:
+    """Around a transport without sessions: there is nothing that a stream of GET could ever carry, and the
+    SDK would keep it open for whoever asks, as many as they like."""
 
-    def __init__(self, server: RecollectServer, transport: SseServerTransport) -> None:
-        self._server = server
-        self._transport = transport
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with self._transport.connect_sse(scope, receive, send) as (read, write):
-            await self._server.serve_streams(read, write)
-
-
-class SseMessages:
-    """What an older client sends. The SDK writes a message that it cannot read into the log, with
-    all that it says; here it is refused before."""
-
-    def __init__(self, transport: SseServerTransport) -> None:
-        self._transport = transport
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] == "POST":
-            try:
-                body = await read_body(receive, MAX_REQUEST_BYTES)
-                jsonrpc_message_adapter.validate_json(body, by_name=False)
-            except ClientDisconnect:
-                return
-            except TooLarge as error:
-                await too_large(error)(scope, receive, send)
-                return
-            except ValidationError:
-                await PlainTextResponse("The request is no JSON-RPC message.\n", 400)(scope, receive, send)
-                return
-            receive = read_again(body, receive)
-        await self._transport.handle_post_message(scope, receive, send)
+        if scope["method"] != "POST":
+            refusal = PlainTextResponse("There is nothing but POST here.\n", 405, {"Allow": "POST"})
+            await refusal(scope, receive, send)
+            return
+        await self._app(scope, receive, send)

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import anyio
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.subscriptions import SUBSCRIPTION_ID_META_KEY, ResourceUpdated, ServerEvent
 from mcp.shared.exceptions import MCPError
-from mcp.types import INTERNAL_ERROR, SubscriptionsListenResult
+from mcp.types import INTERNAL_ERROR, INVALID_PARAMS, SubscriptionsListenResult
 
 from recollect.mcp_server.boundary import explain
 from recollect.mcp_server.feed import Feed
-from recollect.mcp_server.resources import id_of
+from recollect.mcp_server.resources import CONVERSATIONS, id_of
 from recollect.models.errors import RecollectError
 
 LONGEST_SECONDS = 900.0
@@ -30,6 +30,9 @@ QUIET_SECONDS = 15.0
 
 MOST_WAITING = 1_000
 """Changes that wait for a slow reader; then the stream ends, and whoever comes again looks anew."""
+
+MOST_RESOURCES = 1_000
+"""Resources that one stream names. They stay in memory with it, eight times as large as they were sent."""
 
 METHOD = "subscriptions/listen"
 
@@ -50,6 +53,11 @@ class Listening:
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         if ctx.method != METHOD:
             return await call_next(ctx)
+        if _named(ctx.params) > MOST_RESOURCES:
+            raise MCPError(
+                code=INVALID_PARAMS,
+                message=f"A stream may name {MOST_RESOURCES} resources; {CONVERSATIONS} tells of all",
+            )
         seconds = min(LONGEST_SECONDS, self._expires_at() - time.time())
         with anyio.move_on_after(0 if self._closed else seconds) as stream:
             self._streams.add(stream)
@@ -100,6 +108,15 @@ class Listening:
             queue.put_nowait(None)
         for stream in list(self._streams):
             stream.cancel()
+
+
+def _named(params: Mapping[str, Any] | None) -> int:
+    """How many resources a stream asks for. What else may stand there the SDK refuses."""
+    asked: object = (params or {}).get("notifications")
+    uris: object = (
+        cast("dict[str, object]", asked).get("resourceSubscriptions") if isinstance(asked, dict) else None
+    )
+    return len(cast("list[object]", uris)) if isinstance(uris, list) else 0
 
 
 def _pass_on(queue: asyncio.Queue[str | None], event: ServerEvent) -> None:

@@ -16,13 +16,16 @@ HEAD_BYTES = 64 * 1024
 once, up to 256 kB, is looked at as a whole."""
 
 HEAD_SECONDS = 60.0
-"""How long a new connection may be without a request, and a request without the end of its headers."""
+"""How long a new connection may be without a request, a request without the end of its headers, and one that
+was answered without the end of its body: uvicorn lets who was refused go on sending for ever."""
 
 
 class LimitedHeads(HttpToolsProtocol):
-    """One connection. It is closed when a head is too large or does not come to its end."""
+    """One connection. It is closed when a head is too large or does not come to its end, and when what was
+    answered already does not."""
 
     _asked = False
+    _whole = True
     _since_progress = 0
     _waiting: asyncio.TimerHandle | None = None
 
@@ -46,6 +49,7 @@ class LimitedHeads(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._asked = True
+        self._whole = False
         self._proceed()
         super().on_headers_complete()
 
@@ -54,8 +58,14 @@ class LimitedHeads(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._since_progress = 0
+        self._whole = True
+        self._proceed()
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.cycle.response_complete and not self._whole and not self.transport.is_closing():
+            self._wait()
 
     def _wait(self) -> None:
         if self._waiting is None:

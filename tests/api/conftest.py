@@ -51,6 +51,9 @@ class Tokens:
             raise Unauthenticated("there is no token, or it is not accepted; get one and send it")
         return self._callers[token]
 
+    async def confirm(self, token: str | None) -> None:
+        await self.authenticate(token)
+
 
 class Server:
     """An address, and clients for it."""

@@ -15,6 +15,9 @@ class Nobody:
     async def authenticate(self, token: str | None) -> Caller:
         raise AssertionError("the document needs no caller")
 
+    async def confirm(self, token: str | None) -> None:
+        raise AssertionError("the document needs no caller")
+
 
 async def nowhere(user_id: str) -> History:
     raise AssertionError("the document needs no store")

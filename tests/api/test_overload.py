@@ -84,7 +84,12 @@ async def test_a_lock_and_a_busy_pool_are_told_in_time_and_pass(
 
 @pytest.mark.parametrize("sent", [0, 10, 60])
 async def test_a_client_that_goes_away_while_it_sends_stores_nothing(
-    server: Server, user: str, sent: int, api: httpx2.AsyncClient, talk: str
+    server: Server,
+    user: str,
+    sent: int,
+    api: httpx2.AsyncClient,
+    talk: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     body = json.dumps(user_says("a text that is cut somewhere on its way")).encode()
     token = server.tokens.give(user)
@@ -101,6 +106,7 @@ async def test_a_client_that_goes_away_while_it_sends_stores_nothing(
     assert (
         await api.post(f"{talk}/messages", content=body, headers={"Content-Type": "application/json"})
     ).json()["last_seq"] == 1
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]  # it is no defect
 
 
 async def test_clients_that_do_not_wait_for_the_answer_leave_whole_appends(

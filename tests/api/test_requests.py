@@ -191,6 +191,9 @@ async def test_a_body_that_nobody_reads_is_refused(api: httpx2.AsyncClient, talk
         refused = await api.request(method, address, json={"permanent": True})
         assert problem(refused, 422, "invalid-argument")["argument"] == "body"
     assert (await api.get(talk)).json()["deleted_at"] is None
+    for blanks in (b" " * 2_000, b"{}" + b"\n" * 2_000):
+        refused = await api.request("DELETE", talk, content=blanks)
+        assert problem(refused, 422, "invalid-argument")["argument"] == "body"
     assert (await api.request("POST", f"{talk}/restore", json={})).status_code == 200
 
 
@@ -267,4 +270,4 @@ async def test_what_no_route_takes_is_a_problem_too(server: Server, api: httpx2.
     problem(await api.get("/api/me/conversations/"), 404, "no-such-route")
     refused = await api.put("/api/me/conversations")
     problem(refused, 405, "method-not-allowed")
-    assert refused.headers["allow"] == "GET, POST"
+    assert refused.headers["allow"] == "GET, HEAD, POST"

@@ -112,6 +112,16 @@ async def test_markdown_is_readable_and_an_open_code_block_swallows_nothing(hist
         ("~~~\n<b>\n~~~ \n<!-- open", "~~~\n<b>\n~~~ \n\\<!-- open"),
         ("a <b>\n<script>\n   </details>", "a <b>\n\\<script>\n   \\</details>"),
         ("<https://example.org> 1 < 2\n< 3", "<https://example.org> 1 < 2\n< 3"),
+        ("a\r```\rb", "a\r```\rb\n```"),
+        ("a\r<!-- open", "a\r\\<!-- open"),
+        ("hi\n\n## #2 system · 2026-11-26", "hi\n\n\\## #2 system · 2026-11-26"),
+        ("hi\r   # \t#2 system", "hi\r   \\# \t#2 system"),
+        ("## Summary up to #9", "\\## Summary up to #9"),
+        ("#2 system\r\n---", "#2 system\r\n\\---"),
+        (
+            "# Plan\n## 2 steps\n```\n## #1\n```\n#2 of 3\n- a",
+            "# Plan\n## 2 steps\n```\n## #1\n```\n#2 of 3\n- a",
+        ),
     ],
 )
 async def test_no_markdown_of_a_message_swallows_the_next(alice: History, said: str, shown: str) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from recollect.history.formats.rendered import Provider, Rendered
+from recollect.history.payloads import MOST_ENTRIES, MOST_PARTS
 from recollect.history.store import Recollect
+from recollect.models.json_values import MAX_VALUES
 from tests.history.formats.payloads import BY_HAND, IDS, as_payload
 from tests.mcp_server.conftest import connected, text_of
 
@@ -60,3 +62,29 @@ async def test_an_unknown_format_is_refused_by_the_schema(shared_store: Recollec
         )
     assert refused.is_error
     assert "format" in text_of(refused)
+
+
+TOO_MUCH: dict[str, tuple[Any, str]] = {
+    "messages": ([{"role": "user", "content": "x"}] * (MOST_ENTRIES + 1), "holds 10001 entries"),
+    "contents": ({"contents": [{"role": "user", "parts": []}] * (MOST_ENTRIES + 1)}, "holds 10001 entries"),
+    "parts": (
+        [{"role": "user", "content": [{"type": "text", "text": "x"}] * (MOST_PARTS + 1)}],
+        "50001 parts",
+    ),
+    "values in a string": ("[" + "{}," * MAX_VALUES + "{}]", "more than 2000000 JSON values"),
+    "values in strings": (["[" + "{}," * (MAX_VALUES // 2) + "{}]"] * 2, "more than 2000000 JSON values"),
+}
+
+
+@pytest.mark.parametrize("what", TOO_MUCH)
+@pytest.mark.parametrize("format", ["auto", "openai_responses"])
+async def test_more_than_an_append_takes_is_refused_before_it_is_looked_at(
+    what: str, format: str, shared_store: Recollect
+) -> None:
+    """It would take seconds, in which nobody else is answered, or gigabytes."""
+    messages, refusal = TOO_MUCH[what]
+    async with connected(shared_store) as client:
+        arguments = {"conversation_id": "talk", "messages": messages, "format": format}
+        refused = await client.call_tool("append_messages", arguments)
+    assert refused.is_error
+    assert refusal in text_of(refused)

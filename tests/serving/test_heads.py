@@ -54,3 +54,22 @@ async def test_who_sends_no_whole_head_does_not_keep_the_connection(monkeypatch:
             async with asyncio.timeout(20):
                 assert (await reader.read()).count(b"hello") == begun.count(b"\r\n\r\n")
             writer.close()
+
+
+async def test_who_was_answered_does_not_go_on_sending_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as who has no token: the answer comes before the body, byte after byte of which is in time."""
+    monkeypatch.setattr(heads, "HEAD_SECONDS", 0.2)
+    async with listening(PlainTextResponse("hello"), heads.LimitedHeads) as port:
+        for declared in (b"Content-Length: 1000000", b"Transfer-Encoding: chunked"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"POST / HTTP/1.1\r\nHost: x\r\n" + declared + b"\r\n\r\n")
+            async with asyncio.timeout(20):
+                await reader.readuntil(b"hello")
+                ended = asyncio.create_task(reader.read())
+                with suppress(ConnectionError):
+                    while not ended.done():
+                        writer.write(b"1\r\na\r\n")
+                        await writer.drain()
+                        await asyncio.sleep(0.01)
+                    assert await ended == b""
+            writer.close()

@@ -11,4 +11,4 @@ VALUES (
     $11, $12, $13, $14, $15, $16, $17
 )
 ON CONFLICT (user_id, id) DO NOTHING
-RETURNING id
+RETURNING id, created_at

@@ -1,6 +1,6 @@
 """Readable Markdown. A message's own words stand as they are, since most of them are Markdown; but a code
 block that it left open is closed, and a line that would begin HTML is shown as it was written, so that
-neither can swallow what follows."""
+neither can swallow what follows; nor can a heading pose as another message."""
 
 from __future__ import annotations
 
@@ -13,9 +13,14 @@ from recollect.models.message import Message, Part
 from recollect.models.parts import part_text, readable
 
 _LINES = re.compile(
-    r"^ {0,3}(?:(`{3,}|~{3,})([^\n]*)|<(?![A-Za-z][A-Za-z0-9+.-]*:)(?=[A-Za-z/!?]))", re.MULTILINE
+    r"(?:^|(?<=\r)) {0,3}(?:(?P<fence>`{3,}|~{3,})(?P<behind>[^\r\n]*)"
+    r"|<(?![A-Za-z][A-Za-z0-9+.-]*:)(?=[A-Za-z/!?])"
+    r"|#(?=#{0,5}[ \t]+(?:#\d|Summary up to #))"
+    r"|#\d[^\r\n]*(?:\r\n?|\n) {0,3}[-=](?=[-=]*[ \t]*(?:[\r\n]|\Z)))",
+    re.MULTILINE,
 )
-"""Lines with a fence and what stands behind it, and those that begin HTML; not <https://links>."""
+"""Lines with a fence and what stands behind it, those that begin HTML, not <https://links>, and headings that
+pose as ours, of either kind. Alone, \\r ends a line too."""
 
 _TICKS = re.compile("`+")
 
@@ -90,13 +95,13 @@ def _part(part: Part) -> str:
 
 
 def _closed(text: str) -> str:
-    """Text with its last code block closed, and without HTML that begins a line."""
+    """Text with its last code block closed, and without HTML that begins a line or headings like ours."""
     text = readable(text)
     open_fence = ""
     shown: list[str] = []
     end = 0
     for found in _LINES.finditer(text):
-        fence, behind = found[1], found[2]
+        fence, behind = found["fence"], found["behind"]
         if fence is None:
             if not open_fence:
                 shown += [text[end : found.end() - 1], "\\"]

@@ -35,6 +35,8 @@ _INVISIBLE = (
 _OURS = r"\[#|→ |← |</?(?:conversation|instructions)"
 _POSING = re.compile(rf"((?:^|[{_BREAKS}])(?:[^\S{_BREAKS}]|[{_INVISIBLE}])*+)(?=\\*(?:{_OURS}))")
 
+_PLAIN_ID = re.compile(r"[A-Za-z0-9_.:|-]{1,64}")
+
 _WORDS = {"text": "text", "refusal": "text", "tool_result": "content"}
 """The field of a part that holds words, which a stub may stand for."""
 
@@ -133,6 +135,14 @@ def _marked(text: str) -> str:
     if _may_pose(text):
         return _POSING.sub(r"\1\\", text)
     return text
+
+
+def identifier(id: str) -> str:
+    """An id that somebody chose, within one of our own lines: as it is where it looks like one, else as JSON
+    that can end neither the line nor a tag."""
+    if _PLAIN_ID.fullmatch(id):
+        return id
+    return in_line(id).replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def _body(message: Message) -> str:

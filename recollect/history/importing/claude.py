@@ -67,7 +67,7 @@ def _parents(messages: dict[str, JsonObject]) -> dict[str, str | None]:
 
 
 def _message(id: str, said: JsonObject, found: ImportedConversation) -> NewMessage | None:
-    role = ROLES.get(said.get("sender"))
+    role = ROLES.get(text(said, "sender") or "")
     if role is None:
         role = "assistant"
         found.notes.converted[

@@ -202,7 +202,11 @@ def conversation_of(fields: JsonObject) -> Conversation:
 
 def message_of(fields: JsonObject) -> ImportedMessage:
     """A message out of a line. Raises: InvalidArgument."""
-    seq = check_int("seq", fields.get("seq"), 1, MAX_SEQ)
+    seq = check_int("seq", fields.get("seq"), 1, MAX_SEQ // 2)  # the conversation is to grow here
+    if not isinstance(fields.get("author", ""), str | None):
+        raise InvalidArgument("author", "must be a string")
+    if not isinstance(fields.get("metadata"), dict | None):
+        raise InvalidArgument("metadata", "must be an object")
     parent = check_int("parent_seq", fields.get("parent_seq", seq - 1), 0, seq - 1)
     key = None if fields.get("key") is None else check_text("key", fields["key"], MAX_ID_CHARS)
     hexadecimal = text(fields, "fingerprint")

@@ -68,6 +68,8 @@ class Progress:
     """How far the import of one conversation is.
 
     title:     as it was known when the conversation was made.
+    made_at:   when the conversation was made that the first messages went to: another one may have its id by
+               the time of the next.
     lost:      what messages that cannot be stored followed: what follows them hangs there.
     places:    of each message by its id: its seq and `path_tokens`.
     digests:   of each message by its id: its `fingerprint`.
@@ -80,6 +82,7 @@ class Progress:
     found: ImportedConversation
     id: str = ""
     title: str | None = None
+    made_at: datetime | None = None
     outcome: Outcome = "unchanged"
     lost: dict[str, str | None] = field(default_factory=dict[str, str | None])
     places: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])

@@ -17,6 +17,11 @@ PUBLIC = "https://history.example.com"
 
 Start = Callable[..., HttpProcess]
 
+Program = tuple[str, ...]
+
+RECOLLECT: Program = ("-m", "recollect")
+"""What Python runs."""
+
 
 @pytest.fixture(scope="module")
 def provider() -> Generator[Provider]:
@@ -39,10 +44,10 @@ def start(shared_url: str, tmp_path_factory: pytest.TempPathFactory) -> Generato
     started: list[HttpProcess] = []
     folder: Path = tmp_path_factory.mktemp("servers")
 
-    def start(settings: dict[str, str], *arguments: str) -> HttpProcess:
+    def start(settings: dict[str, str], *arguments: str, program: Program = RECOLLECT) -> HttpProcess:
         log = folder / f"log-{len(started)}"
         environment = {"RECOLLECT_DATABASE_URL": shared_url} | settings
-        started.append(HttpProcess(environment, log, *arguments))
+        started.append(HttpProcess(environment, log, *arguments, program=program))
         return started[-1]
 
     yield start

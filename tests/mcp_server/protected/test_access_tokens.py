@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import subprocess
 import sys
 import time
+from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
 
 from recollect.identity.access_tokens import CHECK_SECONDS
 from tests.identity.provider import Provider
-from tests.mcp_server.http_process import HttpProcess, bearer, call, request, text
+from tests.mcp_server.http_process import HEADERS, HttpProcess, bearer, call, request, text, tool_call
 from tests.mcp_server.processes import environment
 from tests.mcp_server.protected.conftest import Start, settings_for
 
@@ -73,6 +75,47 @@ def test_a_revoked_token_is_refused_within_seconds(user: str, shared_url: str, s
         time.sleep(0.1)
     assert answer.status == 401
     assert answer.challenge["error"] == "invalid_token"
+
+
+LOOKS_EACH_TIME = """
+from recollect.cli.main import main
+from recollect.identity import access_tokens
+access_tokens.CHECK_SECONDS = 0.0
+main()
+"""
+
+
+def test_a_request_whose_token_was_revoked_while_it_came_is_refused(
+    user: str, shared_url: str, start: Start
+) -> None:
+    """A body may come for hours, and whoever stole a token may have begun many."""
+    server = start({"RECOLLECT_ACCESS_TOKENS": "true"}, program=("-c", LOOKS_EACH_TIME))
+    stolen, mine = make(shared_url, user), make(shared_url, user)["token"]
+    call(server, mine, "create_conversation", conversation_id="talk")
+    line = json.dumps({"role": "user", "content": "planted"})
+    message = tool_call("append_message", conversation_id="talk", role="user", content="planted")
+    with ExitStack() as opened:
+        begun: list[tuple[http.client.HTTPConnection, bytes]] = []
+        for path, body in (
+            ("/mcp", message),
+            ("/api/me/conversations/talk/messages", f'{{"messages": [{line}]}}'.encode()),
+            ("/api/me/import", line.encode()),
+        ):
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+            opened.enter_context(closing(connection))
+            connection.putrequest("POST", path)
+            length = {"Content-Length": str(len(body))}
+            for name, value in (HEADERS | bearer(stolen["token"]) | length).items():
+                connection.putheader(name, value)
+            connection.endheaders(body[:10])
+            begun.append((connection, body[10:]))
+        recollect(shared_url, "token", "revoke", stolen["id"], "--user", user)
+        for connection, rest in begun:
+            connection.send(rest)
+            answer = connection.getresponse()
+            assert (answer.status, "revoked" in answer.read().decode()) == (401, True)
+    assert "planted" not in text(call(server, mine, "list_messages", conversation_id="talk"))
+    assert "1 conversation," in text(call(server, mine, "list_conversations"))
 
 
 def test_without_an_issuer_the_metadata_name_nobody_who_gives_out_tokens(server: HttpProcess) -> None:

@@ -70,23 +70,25 @@ def test_another_host_is_refused_on_every_path_before_the_token_is_looked_at(
 
 @pytest.mark.parametrize("origin", [PUBLIC, APP, "https://other.example", "https://backend:8080"])
 def test_a_page_that_may_is_told_so_by_cors(origin: str, server: HttpProcess, provider: Provider) -> None:
-    preflight = server.ask(
-        "OPTIONS",
-        "/mcp",
-        Origin=origin,
-        Access_Control_Request_Method="POST",
-        Access_Control_Request_Headers="authorization,content-type,mcp-protocol-version",
-    )
-    assert preflight.status == 200
-    assert preflight.headers["access-control-allow-origin"] == origin
-    assert "authorization" in preflight.headers["access-control-allow-headers"]
+    for method in ("POST", "HEAD"):
+        preflight = server.ask(
+            "OPTIONS",
+            "/mcp",
+            Origin=origin,
+            Access_Control_Request_Method=method,
+            Access_Control_Request_Headers="authorization,content-type,mcp-protocol-version",
+        )
+        assert preflight.status == 200
+        assert preflight.headers["access-control-allow-origin"] == origin
+        assert "authorization" in preflight.headers["access-control-allow-headers"]
     answer = server.send(request("tools/list"), Origin=origin, **bearer(provider.token()))
     assert answer.status == 200
     refused = server.send(request("tools/list"), Origin=origin)
     assert refused.status == 401
     for seen in (answer, refused):
         assert seen.headers["access-control-allow-origin"] == origin
-        assert "www-authenticate" in seen.headers["access-control-expose-headers"].lower()
+        exposed = seen.headers["access-control-expose-headers"].lower().split(", ")
+        assert {"www-authenticate", "x-request-id", "content-disposition"} <= set(exposed)
         assert "access-control-allow-credentials" not in seen.headers
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 
+from recollect.mcp_server.sse import MOST_SESSIONS
 from tests.identity.provider import Provider
 from tests.mcp_server.http_process import HEADERS, HttpProcess, bearer, call, request, text, tool_call
 from tests.mcp_server.processes import INITIALIZE
@@ -62,6 +66,45 @@ def test_a_session_id_of_the_newer_transport_gives_nothing(
         assert "hers" not in answer.body.decode()
         assert server.ask("DELETE", "/mcp", **HEADERS, **stolen).status in (200, 404, 405)
     assert "hers" in text(call(server, alice, "list_conversations"))
+
+
+def test_streams_of_the_older_transport_are_counted(
+    user: str, server: HttpProcess, provider: Provider
+) -> None:
+    """They last until their client goes: whoever opens them without end would use up all connections."""
+    token = provider.token(sub=user)
+    with ExitStack() as opened:
+        first = opened.enter_context(SseSession(server, token))
+        for _ in range(MOST_SESSIONS - 1):
+            opened.enter_context(SseSession(server, provider.token(sub=user, jti=uuid.uuid4().hex)))
+        refused = server.ask("GET", "/sse", **bearer(token))
+        assert (refused.status, refused.headers["retry-after"]) == (429, "15")
+        with SseSession(server, provider.token(sub=f"{user}-bob")) as bob:
+            bob.initialize()
+        first.initialize()
+        first.__exit__(None, None, None)
+        limit = time.monotonic() + 20
+        while server.ask("GET", "/sse", **bearer(token)).status == 429:
+            assert time.monotonic() < limit
+
+
+def test_nothing_listens_where_nothing_could_be_heard(
+    user: str, server: HttpProcess, provider: Provider
+) -> None:
+    """A HEAD that had a session would hold its connection, and a GET of /mcp would never end."""
+    token = bearer(provider.token(sub=user))
+    with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)) as connection:
+        for method, path, status in (
+            ("HEAD", "/sse", 200),
+            ("GET", "/mcp", 405),
+            ("HEAD", "/mcp", 405),
+            ("DELETE", "/mcp", 405),
+        ):
+            connection.request(method, path, headers=token | {"Accept": "text/event-stream"})
+            answer = connection.getresponse()
+            answer.read()
+            assert answer.status == status, (method, path)
+            assert answer.getheader("Allow") == (None if status == 200 else "POST")
 
 
 def test_hundreds_of_users_at_once_with_equal_request_ids_get_their_own_answers(

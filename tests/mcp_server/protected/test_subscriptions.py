@@ -7,11 +7,13 @@ import signal
 import sys
 import time
 from collections.abc import AsyncGenerator
+from contextlib import closing
 
 import pytest
 
 from recollect import NewMessage, Recollect, Settings
 from recollect.mcp_server.feed import MOST_STREAMS
+from recollect.mcp_server.listening import MOST_RESOURCES
 from tests.identity.provider import Provider
 from tests.mcp_server.http_process import HttpProcess, bearer, call, request
 from tests.mcp_server.protected.conftest import Start, settings_for
@@ -61,6 +63,17 @@ def test_the_list_of_conversations_changes_too(user: str, server: HttpProcess, p
         append(server, token, "talk")
         assert stream.updated() == ALL
         assert stream.receive()["method"] == "notifications/resources/list_changed"
+
+
+def test_a_stream_names_no_more_than_it_may(user: str, server: HttpProcess, provider: Provider) -> None:
+    token = provider.token(sub=user)
+    create(server, token, "talk")
+    many = [f"recollect://conversations/{number}" for number in range(MOST_RESOURCES)]
+    with closing(ListenStream(server, token, [*many, TALK])) as refused:
+        assert "may name 1000 resources" in json.loads(refused.answer.read())["error"]["message"]
+    with ListenStream(server, token, [*many[1:], TALK]) as stream:
+        append(server, token, "talk")
+        assert stream.updated() == TALK
 
 
 def test_listening_on_another_user_s_conversation_yields_nothing(
