@@ -3,7 +3,7 @@ DO $leave$
 DECLARE
     role_name text;
 BEGIN
-    DROP TABLE recollect.schema_version;
+    DROP TABLE IF EXISTS recollect.schema_version;  -- the script of an older Alembic has dropped it
     DROP SCHEMA recollect;
     FOREACH role_name IN ARRAY ARRAY['recollect_app', 'recollect_search'] LOOP
         BEGIN
