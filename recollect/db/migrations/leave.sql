@@ -3,7 +3,9 @@ DO $leave$
 DECLARE
     role_name text;
 BEGIN
-    DROP TABLE IF EXISTS recollect.schema_version;  -- the script of an older Alembic has dropped it
+    IF to_regclass('recollect.schema_version') IS NOT NULL THEN  -- the script of an older Alembic has dropped it
+        DROP TABLE recollect.schema_version;
+    END IF;
     DROP SCHEMA recollect;
     FOREACH role_name IN ARRAY ARRAY['recollect_app', 'recollect_search'] LOOP
         BEGIN
