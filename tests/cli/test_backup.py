@@ -16,7 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
+from anyio.from_thread import start_blocking_portal
 
 from recollect.db.migrate import HEAD, migrate
 from recollect.db.target import parse_url
@@ -368,11 +370,16 @@ def test_a_disk_that_is_full_is_told_and_nothing_is_left(large: str, tmp_path: P
 def test_a_backup_that_is_ended_in_the_middle_leaves_nothing(
     large: str, tmp_path: Path, number: signal.Signals
 ) -> None:
-    with run_backup(tmp_path / "all", large) as process:
-        while not any(part.stat().st_size for part in tmp_path.iterdir()):
-            assert process.poll() is None
-        process.send_signal(number)
-        _, said = process.communicate()
+    with start_blocking_portal() as portal:
+        holder = portal.call(lambda: asyncpg.connect(**parse_url(large).connect_args))
+        # The last table, so that there is a middle however fast this machine is.
+        portal.call(holder.execute, "BEGIN; LOCK TABLE recollect.access_token IN ACCESS EXCLUSIVE MODE")
+        with run_backup(tmp_path / "all", large) as process:
+            while not any(part.stat().st_size for part in tmp_path.iterdir()):
+                assert process.poll() is None
+            process.send_signal(number)
+            _, said = process.communicate()
+        portal.call(holder.close)
     assert (process.returncode, said) == (128 + number, "")
     assert [*tmp_path.iterdir()] == []
 

@@ -9,8 +9,10 @@ import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 
 from recollect.history.history import History
+from tests.db.servers import wait_until
 
 
 @contextmanager
@@ -32,10 +34,17 @@ def asked(*arguments: str, **variables: str) -> Generator[subprocess.Popen[bytes
         os.close(ours)
 
 
+def reads(running: subprocess.Popen[bytes]) -> bool:
+    """Whether a process that has asked waits for the answer."""
+    status = Path(f"/proc/{running.pid}/stat")
+    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "S"
+
+
 async def test_ctrl_c_at_a_question_ends_the_command_at_once(history: History, database_url: str) -> None:
     await history.create(id="kept")
     given = {"RECOLLECT_DATABASE_URL": database_url, "RECOLLECT_USER_ID": "alice"}
     with asked("erase", "kept", **given) as erasing:
+        wait_until(lambda: reads(erasing))  # a moment earlier Python only takes note of it
         erasing.send_signal(signal.SIGINT)
         assert erasing.wait(timeout=20) == 130
     assert (await history.get("kept")).id == "kept"
