@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import uuid
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
@@ -23,6 +24,9 @@ from recollect.history.store import Recollect
 from recollect.settings import Settings
 from tests.citus import distributed_database, nodes
 from tests.folders import server_folder
+
+# A shell that runs the tests in the background has them ignore Ctrl-C, and what they start inherits that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 EMPTY = "template1"
 

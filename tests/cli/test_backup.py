@@ -378,7 +378,7 @@ def test_a_backup_that_is_ended_in_the_middle_leaves_nothing(
             while not any(part.stat().st_size for part in tmp_path.iterdir()):
                 assert process.poll() is None
             process.send_signal(number)
-            _, said = process.communicate()
+            _, said = process.communicate(timeout=60)
         portal.call(holder.close)
     assert (process.returncode, said) == (128 + number, "")
     assert [*tmp_path.iterdir()] == []
