@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from mcp import Client
 
+from calibration.o200k import o200k
 from tests.mcp_server.conftest import text_of
 
 MOST_TOKENS = 9_000
@@ -112,8 +111,7 @@ async def test_where_nothing_is_found_the_id_may_be_wrong(sea: Client) -> None:
 
 @pytest.mark.parametrize("word", ["otter ", "水獭在河里游泳", "🦦 otter "])
 async def test_an_answer_fits_a_model_and_its_cursor_goes_on_after_it(client: Client, word: str) -> None:
-    # Imported by name: the package has no types.
-    encode: Callable[[str], list[int]] = importlib.import_module("rs_bpe").openai.o200k_base().encode
+    count = o200k()
     messages = [{"role": "user", "content": f"{number} {word * 60}"} for number in range(60)]
     for id in ("a", "b"):
         await client.call_tool("create_conversation", {"conversation_id": id})
@@ -122,7 +120,7 @@ async def test_an_answer_fits_a_model_and_its_cursor_goes_on_after_it(client: Cl
     arguments: dict[str, Any] = {"query": word, "limit": 50, "context": 3}
     for _ in range(3):
         text = await search(client, **arguments)
-        assert len(encode(text)) <= MOST_TOKENS
+        assert count(text) <= MOST_TOKENS
         id = ""
         for line in text.splitlines():
             if found := re.match('<conversation id="(.*?)"', line):
