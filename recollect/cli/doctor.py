@@ -43,8 +43,9 @@ def command(
         ),
     ] = False,
     seconds: Annotated[
-        float, typer.Option(min=1, max=3600, help="How long --chaos goes on.")
-    ] = CHAOS_SECONDS,
+        float | None,
+        typer.Option(min=1, max=3600, help=f"How long --chaos goes on; {CHAOS_SECONDS:g} if not given."),
+    ] = None,
 ) -> None:
     """Check the configuration and the database; say what to fix.
 
@@ -52,8 +53,10 @@ def command(
     rows, and changes nothing. With --chaos it writes two conversations of the configured user, and
     removes them again. Ends with exit code 1 if something has failed.
     """
+    if seconds is not None and not chaos:
+        raise typer.BadParameter("is how long --chaos goes on; give both", param_hint="--seconds")
     settings = Settings()
-    checks = _all(settings, seconds if chaos else None)
+    checks = _all(settings, (seconds or CHAOS_SECONDS) if chaos else None)
     failed = any(check.status == "failed" for check in checks)
     if as_json:
         print(json.dumps({"ok": not failed, "checks": [asdict(check) for check in checks]}, indent=2))

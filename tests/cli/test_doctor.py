@@ -268,6 +268,12 @@ def test_chaos_finds_a_database_that_loses_messages(recollect: Recollect, url: s
     assert re.search(r"[1-9]\d* lost", str(chaos["says"])), ran.out
 
 
+def test_seconds_without_chaos_are_refused_and_not_passed_over(recollect: Recollect, url: str) -> None:
+    ran = recollect("doctor", "--seconds=2", database_url=url)
+    assert ran.code == 2
+    assert "give both" in ran.err
+
+
 def test_chaos_is_not_tried_where_something_else_has_failed(recollect: Recollect, url: str) -> None:
     run_sql(url, "ALTER TABLE recollect.message DISABLE ROW LEVEL SECURITY")
     ran = recollect("doctor", "--chaos", "--json", database_url=url)
