@@ -189,8 +189,10 @@ class Connector:
                 return connection
 
     async def _attempt(self, seconds: float) -> Connection:
+        # What was known when it began: another attempt may find it out while this one connects without.
+        known, limited = self.transaction, self._direct
         connection = await self._connect(seconds)
-        if self.transaction or self._direct:
+        if known or limited:
             return connection
         try:
             if self.transaction is None:
@@ -198,7 +200,7 @@ class Connector:
                     connection, f"pg_backend_pid() = {connection.get_server_pid()}"
                 )
                 self.transaction = not self._direct
-            else:
+            elif not self.transaction:
                 # Somebody said that there is no transaction-mode pooler, but what stands in
                 # between may still be particular about startup parameters.
                 await self._limit(connection, "true")

@@ -392,6 +392,16 @@ async def test_a_slow_statement_is_stopped(database_url: str, pooler: str) -> No
         assert await db.call("SELECT 1", repeatable=True) == [(1,)]
 
 
+async def test_connections_that_are_opened_at_the_same_time_all_have_the_server_s_time_limit(
+    database_url: str,
+) -> None:
+    ask = "SELECT current_setting('statement_timeout') FROM pg_sleep(0.05)"
+    for _ in range(10):
+        async with database(database_url, pooler="auto", statement_timeout=7) as db:
+            told = await asyncio.gather(*(db.call(ask, repeatable=True) for _ in range(5)))
+        assert [rows[0][0] for rows in told] == ["7s"] * 5
+
+
 # --- The pool
 
 
