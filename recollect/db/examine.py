@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import asyncpg
 
 from recollect.db import failures
+from recollect.db.connector import ISOLATION
 from recollect.db.failures import DRIVER_ERRORS
 from recollect.db.link import linked_users
 from recollect.db.migrate import HEAD, current_revision
@@ -108,6 +109,10 @@ def _server(found: asyncpg.Record) -> Check:
     if found["replica"]:
         fix = "Point RECOLLECT_DATABASE_URL to the primary, or add target_session_attrs=read-write to it."
         return Check("server", "failed", f"{version}, a replica that accepts no writes", fix)
+    if found["isolation"] != ISOLATION:  # through a pooler, where a session cannot ask for another
+        says = f"{version}, whose transactions are {found['isolation']}: appends refuse each other"
+        fix = f"ALTER ROLE {found['role']} SET default_transaction_isolation = '{ISOLATION}';"
+        return Check("server", "warning", says, fix)
     return Check("server", "ok", version)
 
 

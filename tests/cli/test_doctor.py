@@ -190,6 +190,24 @@ def test_what_is_odd_is_a_warning(recollect: Recollect, url: str, spoil: str, na
     assert checks(ran)[name]["status"] == "warning"
 
 
+def test_an_isolation_that_a_pooler_does_not_let_anybody_change_is_a_warning(
+    recollect: Recollect, url: str
+) -> None:
+    run_sql(url, "ALTER DATABASE looked_at SET default_transaction_isolation = 'repeatable read'")
+    assert checks(recollect("doctor", "--json", database_url=url))["server"]["status"] == "ok"
+    found = checks(recollect("doctor", "--json", database_url=url, pooler="transaction"))["server"]
+    assert found["status"] == "warning"
+    assert "repeatable read" in str(found["says"])
+    run_sql(
+        url,
+        "CREATE ROLE web LOGIN",
+        "GRANT recollect_app TO web",
+        str(found["fix"]).replace("recollect SET", "web SET"),
+    )
+    asked = checks(recollect("doctor", "--json", database_url=as_role(url, "web"), pooler="transaction"))
+    assert asked["server"]["status"] == "ok"
+
+
 def test_a_login_without_the_grant_is_told_which(recollect: Recollect, url: str) -> None:
     run_sql(url, "CREATE ROLE web LOGIN")
     ran = recollect("doctor", "--json", database_url=as_role(url, "web"))

@@ -402,6 +402,19 @@ async def test_connections_that_are_opened_at_the_same_time_all_have_the_server_
         assert [rows[0][0] for rows in told] == ["7s"] * 5
 
 
+@pytest.mark.parametrize("pooler", ["auto", "none"])
+async def test_whoever_waited_for_a_lock_goes_on_whatever_isolation_the_database_asks_for(
+    database_url: str, admin: asyncpg.Connection, note: None, pooler: str
+) -> None:
+    await admin.execute("INSERT INTO app.note VALUES (0)")
+    name = await admin.fetchval("SELECT current_database()")
+    await admin.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'")
+    async with database(database_url, pooler=pooler) as db:
+        add = "UPDATE app.note SET id = id + 1"
+        await asyncio.gather(*(db.call(add, repeatable=False) for _ in range(50)))
+    assert await admin.fetchval("SELECT id FROM app.note") == 50
+
+
 # --- The pool
 
 
