@@ -114,6 +114,12 @@ def test_json_says_the_same(recollect: Recollect, url: str) -> None:
 @pytest.mark.parametrize(
     ("spoil", "name", "says"),
     [
+        (
+            "UPDATE pg_database SET encoding = pg_char_to_encoding('LATIN1'), datlocprovider = 'c', "
+            "datcollate = 'C', datctype = 'C' WHERE datname = 'looked_at'",
+            "server",
+            "the database's encoding is LATIN1",
+        ),
         ("DROP SCHEMA recollect CASCADE", "schema", "there is none"),
         ("DELETE FROM recollect.schema_version", "schema", "no migration has run"),
         ("UPDATE recollect.schema_version SET version_num = '0000'", "schema", "revision 0000"),
