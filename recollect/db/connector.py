@@ -137,6 +137,8 @@ class Connector:
 
     target:        may be replaced by what `before_connect` returns.
     transaction:   whether a transaction-mode pooler stands in between; None until known.
+    failed:        what the newest attempt that failed did so of, and its monotonic time; None: none did
+                   since the last that came about.
     connect_timeout, statement_timeout:  seconds.
     before_connect:  called before the next attempt after a connection failed; many tasks that
                    fail at once share one call.
@@ -152,6 +154,7 @@ class Connector:
     ) -> None:
         self.target = target
         self.transaction: bool | None = None if target.pooler == "auto" else target.pooler == "transaction"
+        self.failed: tuple[BaseException, float] | None = None
         # The server itself answered: later connections set what is the session's while they connect.
         self._direct = False
         self._connect_timeout = connect_timeout
@@ -184,12 +187,14 @@ class Connector:
                 self._suspect = True
                 if cause is None or not isinstance(error, TimeoutError):
                     cause = error  # an attempt that our limit cut short says less than the one before
+                self.failed = cause, time.monotonic()
                 pause = delay * (0.5 + secrets.randbelow(1001) / 1000)
                 if time.monotonic() + pause >= deadline:
                     raise failures.unreachable(cause, self._connect_timeout) from cause
                 await asyncio.sleep(pause)
                 delay = min(delay * 2, LONGEST_DELAY_SECONDS)
             else:
+                self.failed = None
                 return connection
 
     async def _attempt(self, seconds: float) -> Connection:

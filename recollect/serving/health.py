@@ -69,7 +69,12 @@ class Readiness:
                 store = await self._backend.store()
                 await store.check_ready()
         except TimeoutError:
-            return UNAVAILABLE, f"the database did not answer within {PATIENCE:g} seconds"
+            return UNAVAILABLE, self._silence()
         except RecollectError as error:
             return NOT_READY if isinstance(error, NotReady) else UNAVAILABLE, str(error)
         return READY, ""
+
+    def _silence(self) -> str:
+        store = self._backend.opened()
+        problem = None if store is None else store.database.unreachable(PATIENCE)
+        return str(problem or f"the database did not answer within {PATIENCE:g} seconds")

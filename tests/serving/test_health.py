@@ -11,6 +11,7 @@ from recollect.serving.health import LASTING
 from tests.conftest import run_sql
 from tests.mcp_server.http_process import HttpProcess
 from tests.serving.conftest import Start
+from tests.tcp_proxy import tcp_proxy
 
 
 async def becomes(server: HttpProcess, status: int, state: str) -> None:
@@ -43,6 +44,17 @@ async def test_a_database_that_cannot_be_reached_may_come_back(serve: Start) -> 
     )
     await becomes(server, 503, "unavailable")
     assert "s3cret" not in server.log()
+
+
+async def test_of_a_database_that_goes_away_the_log_says_what_is_wrong(
+    serve: Start, database_url: str
+) -> None:
+    async with tcp_proxy(database_url) as proxy:
+        server = serve(RECOLLECT_DATABASE_URL=proxy.url, RECOLLECT_CONNECT_TIMEOUT="60")
+        await asyncio.to_thread(asyncio.run, becomes(server, 200, "ready"))
+        await proxy.stop()
+        await becomes(server, 503, "unavailable")
+    assert "nothing answers there; is it running" in server.log()
 
 
 @pytest.mark.parametrize(
