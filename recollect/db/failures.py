@@ -154,7 +154,10 @@ def unreachable(error: BaseException, seconds: float) -> Unavailable:
     if sqlstate(error).startswith("53"):
         reason = "it has no free connection; lower RECOLLECT_POOL_SIZE or raise its max_connections"
     elif sqlstate(error) == "08P01":
-        reason = "its pooler cannot reach the server, or refuses a parameter in the URL, such as options"
+        reason = (
+            "its pooler has no free connection, cannot reach the server, or refuses a parameter in the URL, "
+            "such as options"
+        )
     elif isinstance(error, TargetServerAttributeNotMatched):
         reason = "no host fits target_session_attrs"
     elif isinstance(error, (FileNotFoundError, ConnectionRefusedError)):
@@ -162,5 +165,8 @@ def unreachable(error: BaseException, seconds: float) -> Unavailable:
     elif isinstance(error, TimeoutError):
         reason = "it did not answer; is a firewall in between?"
     else:
-        reason = "the connection breaks while it is set up; does sslmode fit the server?"
+        reason = (
+            "the connection breaks while it is set up; does sslmode fit the server, and has its pooler, "
+            "if there is one, a free connection?"
+        )
     return Unavailable(f"No connection to the database within {seconds:g} seconds: {reason}")
