@@ -114,11 +114,10 @@ def explain_opening(error: BaseException, *, closed: bool) -> RecollectError | N
 
 def refuses(error: BaseException) -> NotReady | None:
     """Why connecting can never succeed until somebody changes something; None if it may yet."""
-    unusable_file = isinstance(error, ssl.SSLError) and error.library in ("X509", "PEM")
-    if unusable_file or isinstance(error, asyncpg.ClientConfigurationError):
+    if _unusable_file(error) or isinstance(error, asyncpg.ClientConfigurationError):
         return NotReady(
             "RECOLLECT_DATABASE_URL: its TLS files or options cannot be used: sslrootcert, sslcert, sslkey "
-            "must name files in PEM format."
+            "must name files in PEM format, which belong together, and sslpassword fit."
         )
     if isinstance(error, ssl.SSLCertVerificationError):
         return NotReady(
@@ -146,6 +145,13 @@ def refuses(error: BaseException) -> NotReady | None:
     return NotReady(
         f"The database refused the connection (SQLSTATE {code}): check the user, the database and the "
         "parameters after ? in RECOLLECT_DATABASE_URL."
+    )
+
+
+def _unusable_file(error: BaseException) -> bool:
+    """Whether a certificate or key could not be read. What is wrong in a handshake has another reason."""
+    return isinstance(error, ssl.SSLError) and (
+        error.library in ("X509", "PEM") or (error.library == "SSL" and error.reason in (None, "PEM_LIB"))
     )
 
 
