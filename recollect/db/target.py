@@ -214,6 +214,10 @@ def _pooler_hint(hosts: list[str], ports: list[int], parameters: dict[str, str])
 
 
 def _add_tls(args: dict[str, Any], parameters: dict[str, str]) -> None:
+    if parameters.get("gssencmode") == "require":
+        raise InvalidSetting(
+            ARGUMENT, "gssencmode=require asks for encryption by GSSAPI, which there is not; use sslmode"
+        )
     given = parameters.pop("ssl", "") or parameters.pop("requiressl", "")
     mode = parameters.pop("sslmode", "") or given
     if mode and mode not in SSL_MODES:

@@ -237,6 +237,7 @@ SECRET = "hunter2"
         (f"postgresql://u:{SECRET}@h/d?sslmod=require", "has the parameter sslmod,"),
         (f"postgresql://u:{SECRET}@h/d?require_auth=scram-sha-256", "has the parameter require_auth,"),
         (f"postgresql://u:{SECRET}@h/d?sslmode=require&sslrootcert=system", "needs sslmode=verify-full"),
+        (f"postgresql://u:{SECRET}@h/d?gssencmode=require", "encryption by GSSAPI"),
         (
             f"postgresql://u:{SECRET}@h/d?target_session_attrs={SECRET}",
             "target_session_attrs must be one of any",
