@@ -28,7 +28,14 @@ from recollect.identity.authenticator import Authenticator
 from recollect.identity.authorization import bearer_token
 from recollect.identity.caller import IN_SCOPE, Caller
 from recollect.identity.limits import Hold, Limits
-from recollect.models.errors import InvalidArgument, InvalidSetting, NotFound, NotReady, RecollectError
+from recollect.models.errors import (
+    InvalidArgument,
+    InvalidSetting,
+    NotFound,
+    NotReady,
+    RecollectError,
+    Unavailable,
+)
 from recollect.models.json_values import MAX_VALUES, too_many_values
 
 logger = logging.getLogger(__name__)
@@ -121,6 +128,8 @@ class StrictRoute(APIRoute):
                 if isinstance(error, (NotReady, InvalidSetting)):
                     logger.warning("not ready: %s", error)
                     error = error if strict.admitted else NotReady("Not ready; the log says why")
+                elif isinstance(error, Unavailable):
+                    logger.warning("unavailable: %s", error)
                 return _refused(error, strict, door)
             except RequestValidationError as error:
                 return problems.of_arguments(error)

@@ -20,6 +20,7 @@ from typing import cast
 
 def main() -> None:
     """Run the command line; errors meant for a person end it with one line on stderr."""
+    _open_what_is_closed()
     try:
         if len(sys.argv) == 1 and "_RECOLLECT_COMPLETE" not in os.environ:
             from recollect.mcp_server.stdio import main as serve_stdio
@@ -50,6 +51,16 @@ def main() -> None:
             _write_no_more()
         print(f"recollect: {text}", file=sys.stderr)
         sys.exit(code)
+
+
+def _open_what_is_closed() -> None:
+    """Where somebody closed stdin, stdout or stderr, Python has None, and the next file or connection
+    would get its number: what a process that we start says there would go to it."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            lowest = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(lowest, True)
+            setattr(sys, name, os.fdopen(lowest, mode, encoding="utf-8", closefd=False))
 
 
 def _show_what_can_be_shown(stream: object) -> None:

@@ -127,8 +127,8 @@ async def check_empty(connection: BareConnection) -> None:
     """
     try:
         async with connection.transaction():
+            await _check_role(connection)
             if await current_revision(connection) is not None:
-                await _check_role(connection)
                 await _check_empty(connection)
     except DRIVER_ERRORS as error:
         problem = failures.explain(error, closed=connection.is_closed(), undone=True)

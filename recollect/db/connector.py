@@ -31,6 +31,10 @@ KEEPALIVE_INTERVAL_SECONDS = 10
 KEEPALIVE_PROBES = 3
 UNACKNOWLEDGED_MILLISECONDS = 10_000
 
+ISOLATION = "read committed"
+"""Of a session's transactions, whatever its role's or its database's setting is. With more, an append that
+waited for another one's lock is refused."""
+
 STATEMENTS = 100
 """Prepared statements that a connection keeps."""
 
@@ -133,6 +137,8 @@ class Connector:
 
     target:        may be replaced by what `before_connect` returns.
     transaction:   whether a transaction-mode pooler stands in between; None until known.
+    failed:        what the newest attempt that failed did so of, and its monotonic time; None: none did
+                   since the last that came about.
     connect_timeout, statement_timeout:  seconds.
     before_connect:  called before the next attempt after a connection failed; many tasks that
                    fail at once share one call.
@@ -148,7 +154,8 @@ class Connector:
     ) -> None:
         self.target = target
         self.transaction: bool | None = None if target.pooler == "auto" else target.pooler == "transaction"
-        # The server itself answered: later connections set the time limit while they connect.
+        self.failed: tuple[BaseException, float] | None = None
+        # The server itself answered: later connections set what is the session's while they connect.
         self._direct = False
         self._connect_timeout = connect_timeout
         self._statement_timeout = statement_timeout
@@ -180,28 +187,32 @@ class Connector:
                 self._suspect = True
                 if cause is None or not isinstance(error, TimeoutError):
                     cause = error  # an attempt that our limit cut short says less than the one before
+                self.failed = cause, time.monotonic()
                 pause = delay * (0.5 + secrets.randbelow(1001) / 1000)
                 if time.monotonic() + pause >= deadline:
                     raise failures.unreachable(cause, self._connect_timeout) from cause
                 await asyncio.sleep(pause)
                 delay = min(delay * 2, LONGEST_DELAY_SECONDS)
             else:
+                self.failed = None
                 return connection
 
     async def _attempt(self, seconds: float) -> Connection:
+        # What was known when it began: another attempt may find it out while this one connects without.
+        known, settled = self.transaction, self._direct
         connection = await self._connect(seconds)
-        if self.transaction or self._direct:
+        if known or settled:
             return connection
         try:
             if self.transaction is None:
-                self._direct = await self._limit(
+                self._direct = await self._settle(
                     connection, f"pg_backend_pid() = {connection.get_server_pid()}"
                 )
                 self.transaction = not self._direct
-            else:
+            elif not self.transaction:
                 # Somebody said that there is no transaction-mode pooler, but what stands in
                 # between may still be particular about startup parameters.
-                await self._limit(connection, "true")
+                await self._settle(connection, "true")
         except BaseException:
             connection.terminate()
             raise
@@ -215,7 +226,7 @@ class Connector:
         arguments = dict(self.target.connect_args)
         if self._direct:
             settings = arguments.get("server_settings", {})
-            arguments["server_settings"] = {**settings, "statement_timeout": self._milliseconds()}
+            arguments["server_settings"] = {**settings, **self._of_session()}
         arguments["timeout"] = min(max(seconds, 0.1), arguments.get("timeout", seconds))
         connection = await asyncpg.connect(
             **arguments,
@@ -227,20 +238,21 @@ class Connector:
         connection.unnamed = self.transaction is True
         return connection
 
-    async def _limit(self, connection: Connection, condition: str) -> bool:
-        """Set the server's time limit for this session if `condition` holds; whether it did.
+    async def _settle(self, connection: Connection, condition: str) -> bool:
+        """Set what is this session's if `condition` holds; whether it did.
 
         PgBouncer invents the backend id that it gives a client, so comparing the ids finds it.
         One message without a prepared statement, which through a pooler changes nothing and
         leaves nothing behind.
         """
-        tag = await connection.execute(
-            f"SELECT set_config('statement_timeout', '{self._milliseconds()}', false) WHERE {condition}"
+        settings = ", ".join(
+            f"set_config('{name}', '{value}', false)" for name, value in self._of_session().items()
         )
-        return tag == "SELECT 1"
+        return await connection.execute(f"SELECT {settings} WHERE {condition}") == "SELECT 1"
 
-    def _milliseconds(self) -> str:
-        return str(max(1, round(self._statement_timeout * 1000)))
+    def _of_session(self) -> dict[str, str]:
+        milliseconds = max(1, round(self._statement_timeout * 1000))
+        return {"statement_timeout": str(milliseconds), "default_transaction_isolation": ISOLATION}
 
     async def _revive(self, before_connect: Callable[[], Awaitable[Target]]) -> None:
         if self._reviving is None or self._reviving.done():

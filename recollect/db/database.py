@@ -7,6 +7,7 @@ so there is one place where the user is set.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Self, TypeVar
@@ -149,6 +150,13 @@ class Database:
     def pool_use(self) -> PoolUse:
         """How many connections there are, and who waits for one."""
         return self._pool.use()
+
+    def unreachable(self, seconds: float) -> Unavailable | None:
+        """Why no connection came about within the last `seconds`, where somebody tried."""
+        failed = self._pool.connector.failed
+        if failed is None or time.monotonic() - failed[1] > seconds:
+            return None
+        return failures.unreachable(failed[0], seconds)
 
     async def open_direct(self) -> Connection | None:
         """A connection beside the pool, for LISTEN; its user closes it. None where a transaction-mode

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Literal
 import asyncpg
 
 from recollect.db import failures
+from recollect.db.connector import ISOLATION
 from recollect.db.failures import DRIVER_ERRORS
+from recollect.db.inspect import ENCODING
 from recollect.db.link import linked_users
 from recollect.db.migrate import HEAD, current_revision
 from recollect.db.schema import APP_ROLE, POLICIES, ROLES, SEARCH_ROLE, TABLES
@@ -108,6 +110,13 @@ def _server(found: asyncpg.Record) -> Check:
     if found["replica"]:
         fix = "Point RECOLLECT_DATABASE_URL to the primary, or add target_session_attrs=read-write to it."
         return Check("server", "failed", f"{version}, a replica that accepts no writes", fix)
+    if found["encoding"] != ENCODING:
+        says = f"{version}, and the database's encoding is {found['encoding']}"
+        return Check("server", "failed", says, f"Use a database whose encoding is {ENCODING}.")
+    if found["isolation"] != ISOLATION:  # through a pooler, where a session cannot ask for another
+        says = f"{version}, whose transactions are {found['isolation']}: appends refuse each other"
+        fix = f"ALTER ROLE {found['role']} SET default_transaction_isolation = '{ISOLATION}';"
+        return Check("server", "warning", says, fix)
     return Check("server", "ok", version)
 
 

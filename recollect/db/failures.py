@@ -114,11 +114,10 @@ def explain_opening(error: BaseException, *, closed: bool) -> RecollectError | N
 
 def refuses(error: BaseException) -> NotReady | None:
     """Why connecting can never succeed until somebody changes something; None if it may yet."""
-    unusable_file = isinstance(error, ssl.SSLError) and error.library in ("X509", "PEM")
-    if unusable_file or isinstance(error, asyncpg.ClientConfigurationError):
+    if _unusable_file(error) or isinstance(error, asyncpg.ClientConfigurationError):
         return NotReady(
             "RECOLLECT_DATABASE_URL: its TLS files or options cannot be used: sslrootcert, sslcert, sslkey "
-            "must name files in PEM format."
+            "must name files in PEM format, which belong together, and sslpassword fit."
         )
     if isinstance(error, ssl.SSLCertVerificationError):
         return NotReady(
@@ -149,12 +148,22 @@ def refuses(error: BaseException) -> NotReady | None:
     )
 
 
+def _unusable_file(error: BaseException) -> bool:
+    """Whether a certificate or key could not be read. What is wrong in a handshake has another reason."""
+    return isinstance(error, ssl.SSLError) and (
+        error.library in ("X509", "PEM") or (error.library == "SSL" and error.reason in (None, "PEM_LIB"))
+    )
+
+
 def unreachable(error: BaseException, seconds: float) -> Unavailable:
     """No connection came about within the time limit, although it might have."""
     if sqlstate(error).startswith("53"):
         reason = "it has no free connection; lower RECOLLECT_POOL_SIZE or raise its max_connections"
     elif sqlstate(error) == "08P01":
-        reason = "its pooler cannot reach the server, or refuses a parameter in the URL, such as options"
+        reason = (
+            "its pooler has no free connection, cannot reach the server, or refuses a parameter in the URL, "
+            "such as options"
+        )
     elif isinstance(error, TargetServerAttributeNotMatched):
         reason = "no host fits target_session_attrs"
     elif isinstance(error, (FileNotFoundError, ConnectionRefusedError)):
@@ -162,5 +171,8 @@ def unreachable(error: BaseException, seconds: float) -> Unavailable:
     elif isinstance(error, TimeoutError):
         reason = "it did not answer; is a firewall in between?"
     else:
-        reason = "the connection breaks while it is set up; does sslmode fit the server?"
+        reason = (
+            "the connection breaks while it is set up; does sslmode fit the server, and has its pooler, "
+            "if there is one, a free connection?"
+        )
     return Unavailable(f"No connection to the database within {seconds:g} seconds: {reason}")

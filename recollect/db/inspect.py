@@ -16,6 +16,9 @@ from recollect.models.errors import NotReady
 
 log = logging.getLogger(__name__)
 
+ENCODING = "UTF8"
+"""Of the database. In another one not everything can be kept, or is cut in the middle of a character."""
+
 _CHECK = load("check_ready")
 
 
@@ -57,6 +60,11 @@ async def check_ready(connection: Queries) -> bool:
 
 
 def _problem(row: asyncpg.Record) -> str | None:
+    if row["encoding"] != ENCODING:
+        return (
+            f"The encoding of this database is {row['encoding']}, and Recollect needs {ENCODING}: move what "
+            "it holds to one that has it, with `recollect backup` and `recollect restore`."
+        )
     if row["revision"] < HEAD:
         return (
             f"The database's schema is at revision {row['revision']}, and this version of Recollect needs "

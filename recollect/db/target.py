@@ -13,7 +13,7 @@ import re
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from urllib.parse import unquote, urlencode
 
 from recollect.models.errors import InvalidSetting
@@ -76,18 +76,26 @@ class Target:
     pooler: Pooler
 
     def display(self) -> str:
-        """The target without its password, for logs and `recollect doctor`."""
-        args = self.connect_args
-        hosts: list[str] = args.get("host") or ["localhost"]
-        ports: list[int] = args.get("port") or [5432] * len(hosts)
-        if isinstance(hosts, str):
-            hosts, ports = [hosts], [args.get("port", 5432)]
+        """The target without its password, for logs and `recollect doctor`. What the URL leaves out is
+        where the driver, too, takes it from."""
+        args, elsewhere = self.connect_args, os.environ.get
+        hosts = _several(args.get("host") or elsewhere("PGHOST") or "localhost")
+        ports = _several(args.get("port") or elsewhere("PGPORT") or 5432)
         where = ",".join(
             f"[{host}]:{port}" if ":" in host and host[0] != "/" else f"{host}:{port}"
-            for host, port in zip(hosts, ports, strict=False)
+            for host, port in zip(hosts, ports * len(hosts) if len(ports) == 1 else ports, strict=False)
         )
-        user = f"{args['user']}@" if args.get("user") else ""
-        return f"postgresql://{user}{where}/{args.get('database', '')}"
+        user: str = args.get("user") or elsewhere("PGUSER", "")
+        database: str = args.get("database") or elsewhere("PGDATABASE") or user
+        return f"postgresql://{user}{'@' if user else ''}{where}/{database}"
+
+
+def _several(value: object) -> list[str]:
+    return (
+        [str(one) for one in cast("list[object]", value)]
+        if isinstance(value, list)
+        else str(value).split(",")
+    )
 
 
 def parse_url(url: str, pooler: Pooler = "auto") -> Target:
@@ -206,6 +214,10 @@ def _pooler_hint(hosts: list[str], ports: list[int], parameters: dict[str, str])
 
 
 def _add_tls(args: dict[str, Any], parameters: dict[str, str]) -> None:
+    if parameters.get("gssencmode") == "require":
+        raise InvalidSetting(
+            ARGUMENT, "gssencmode=require asks for encryption by GSSAPI, which there is not; use sslmode"
+        )
     given = parameters.pop("ssl", "") or parameters.pop("requiressl", "")
     mode = parameters.pop("sslmode", "") or given
     if mode and mode not in SSL_MODES:

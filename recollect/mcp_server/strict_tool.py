@@ -6,6 +6,7 @@ arguments with several lines that repeat the caller's data.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Self, cast
 
@@ -24,7 +25,9 @@ from recollect.mcp_server.boundary import (
     invalid_arguments,
     unknown_arguments,
 )
-from recollect.models.errors import RecollectError
+from recollect.models.errors import NotReady, RecollectError, Unavailable
+
+logger = logging.getLogger(__name__)
 
 READS = ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
@@ -97,6 +100,8 @@ class StrictTool(Tool):
         except (MCPError, ToolError):
             raise
         except RecollectError as error:
+            if isinstance(error, (NotReady, Unavailable)):  # what an operator, too, has to hear of
+                logger.warning("%s failed: %s", self.name, error)
             raise ToolError(explain(error)) from error
         except Exception as error:  # the door's one boundary; the SDK logs the cause
             raise UnexpectedToolError(explain_unforeseen(self.name)) from error

@@ -69,7 +69,21 @@ class Readiness:
                 store = await self._backend.store()
                 await store.check_ready()
         except TimeoutError:
-            return UNAVAILABLE, f"the database did not answer within {PATIENCE:g} seconds"
+            return UNAVAILABLE, self._silence()
         except RecollectError as error:
             return NOT_READY if isinstance(error, NotReady) else UNAVAILABLE, str(error)
         return READY, ""
+
+    def _silence(self) -> str:
+        """What the log says of a database that gave no answer in time."""
+        problem = f"the database did not answer within {PATIENCE:g} seconds"
+        store = self._backend.opened()
+        if store is None:
+            return problem
+        use = store.pool_use()
+        if use.free == 0 and use.open >= use.size:
+            return (
+                f"{problem}, and all {use.size} connections of this process are in use: raise "
+                "RECOLLECT_POOL_SIZE, or see in pg_stat_activity what they wait for"
+            )
+        return str(store.database.unreachable(PATIENCE) or problem)

@@ -267,6 +267,14 @@ def test_a_role_that_does_not_see_everything_is_told_what_it_lacks(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_such_a_role_is_told_before_a_restore_makes_the_schema(
+    file: Path, empty_database_url: str, plain_role: str, recollect: Run
+) -> None:
+    done = recollect("restore", str(file), database_url=as_role(empty_database_url, plain_role))
+    assert done.code == 1
+    assert f"ALTER ROLE {plain_role} BYPASSRLS" in done.err
+
+
 def test_a_backup_is_of_one_moment_and_nobody_waits_for_it(
     filled: str, empty_database_url: str, recollect: Run, tmp_path: Path
 ) -> None:

@@ -114,6 +114,12 @@ def test_json_says_the_same(recollect: Recollect, url: str) -> None:
 @pytest.mark.parametrize(
     ("spoil", "name", "says"),
     [
+        (
+            "UPDATE pg_database SET encoding = pg_char_to_encoding('LATIN1'), datlocprovider = 'c', "
+            "datcollate = 'C', datctype = 'C' WHERE datname = 'looked_at'",
+            "server",
+            "the database's encoding is LATIN1",
+        ),
         ("DROP SCHEMA recollect CASCADE", "schema", "there is none"),
         ("DELETE FROM recollect.schema_version", "schema", "no migration has run"),
         ("UPDATE recollect.schema_version SET version_num = '0000'", "schema", "revision 0000"),
@@ -188,6 +194,24 @@ def test_what_is_odd_is_a_warning(recollect: Recollect, url: str, spoil: str, na
     ran = recollect("doctor", "--json", database_url=url)
     assert ran.code == 0
     assert checks(ran)[name]["status"] == "warning"
+
+
+def test_an_isolation_that_a_pooler_does_not_let_anybody_change_is_a_warning(
+    recollect: Recollect, url: str
+) -> None:
+    run_sql(url, "ALTER DATABASE looked_at SET default_transaction_isolation = 'repeatable read'")
+    assert checks(recollect("doctor", "--json", database_url=url))["server"]["status"] == "ok"
+    found = checks(recollect("doctor", "--json", database_url=url, pooler="transaction"))["server"]
+    assert found["status"] == "warning"
+    assert "repeatable read" in str(found["says"])
+    run_sql(
+        url,
+        "CREATE ROLE web LOGIN",
+        "GRANT recollect_app TO web",
+        str(found["fix"]).replace("recollect SET", "web SET"),
+    )
+    asked = checks(recollect("doctor", "--json", database_url=as_role(url, "web"), pooler="transaction"))
+    assert asked["server"]["status"] == "ok"
 
 
 def test_a_login_without_the_grant_is_told_which(recollect: Recollect, url: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pty
 import signal
@@ -10,6 +11,8 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from recollect.history.history import History
 from tests.db.servers import wait_until
@@ -48,3 +51,32 @@ async def test_ctrl_c_at_a_question_ends_the_command_at_once(history: History, d
         erasing.send_signal(signal.SIGINT)
         assert erasing.wait(timeout=20) == 130
     assert (await history.get("kept")).id == "kept"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&-"])
+async def test_standard_streams_that_are_closed_are_as_if_nobody_were_there(
+    history: History, database_url: str, closed: str
+) -> None:
+    await history.create(id="kept")
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "recollect", *arguments],
+            env=os.environ | {"RECOLLECT_DATABASE_URL": database_url, "RECOLLECT_USER_ID": "alice"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    refused = await asyncio.to_thread(run, "erase", "kept")
+    assert (refused.returncode, refused.stderr.splitlines()[1:]) == (
+        1,
+        ["Nothing was done: there is nobody to ask. Give --yes to agree."],
+    )
+    assert (await history.get("kept")).id == "kept"
+    listed = await asyncio.to_thread(run, "list")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    served = await asyncio.to_thread(run)
+    assert (served.returncode, served.stderr) == (0, "")

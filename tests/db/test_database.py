@@ -392,6 +392,29 @@ async def test_a_slow_statement_is_stopped(database_url: str, pooler: str) -> No
         assert await db.call("SELECT 1", repeatable=True) == [(1,)]
 
 
+async def test_connections_that_are_opened_at_the_same_time_all_have_the_server_s_time_limit(
+    database_url: str,
+) -> None:
+    ask = "SELECT current_setting('statement_timeout') FROM pg_sleep(0.05)"
+    for _ in range(10):
+        async with database(database_url, pooler="auto", statement_timeout=7) as db:
+            told = await asyncio.gather(*(db.call(ask, repeatable=True) for _ in range(5)))
+        assert [rows[0][0] for rows in told] == ["7s"] * 5
+
+
+@pytest.mark.parametrize("pooler", ["auto", "none"])
+async def test_whoever_waited_for_a_lock_goes_on_whatever_isolation_the_database_asks_for(
+    database_url: str, admin: asyncpg.Connection, note: None, pooler: str
+) -> None:
+    await admin.execute("INSERT INTO app.note VALUES (0)")
+    name = await admin.fetchval("SELECT current_database()")
+    await admin.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'")
+    async with database(database_url, pooler=pooler) as db:
+        add = "UPDATE app.note SET id = id + 1"
+        await asyncio.gather(*(db.call(add, repeatable=False) for _ in range(50)))
+    assert await admin.fetchval("SELECT id FROM app.note") == 50
+
+
 # --- The pool
 
 

@@ -69,6 +69,11 @@ async def test_a_store_on_a_database_without_our_schema_does_not_open(empty_data
         ("ALTER FUNCTION recollect.window_v2 OWNER TO CURRENT_USER", "window_v2 do not belong"),
         ("ALTER FUNCTION recollect.append_v2 SECURITY INVOKER", "append_v2 do not belong"),
         ("DROP FUNCTION recollect.window_v2", "lacks window_v2"),
+        (
+            "UPDATE pg_database SET encoding = pg_char_to_encoding('LATIN1'), datlocprovider = 'c', "
+            "datcollate = 'C', datctype = 'C' WHERE datname = current_database()",
+            "encoding of this database is LATIN1",
+        ),
     ],
 )
 def test_a_spoilt_database_is_refused_with_what_helps(superuser: str, spoil: str, refusal: str) -> None:

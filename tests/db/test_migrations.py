@@ -192,6 +192,13 @@ def test_a_role_that_bypasses_row_security_is_refused(newest_only: str) -> None:
         migrate(parse_url(owned_by(newest_only, "CREATEROLE")))
 
 
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_of_another_encoding_is_refused(newest_only: str, encoding: str) -> None:
+    run_sql(newest_only, f"CREATE DATABASE test_old ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
+    with pytest.raises(NotReady, match=f"is {encoding}, and Recollect needs UTF8"):
+        migrate(parse_url(on_database(newest_only, "test_old")))
+
+
 def test_only_the_owner_of_the_schema_may_migrate_it(newest_only: str) -> None:
     url = owned_by(newest_only, "CREATEROLE")
     migrate(parse_url(url))

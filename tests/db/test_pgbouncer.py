@@ -163,6 +163,19 @@ async def test_its_killed_server_connections_are_replaced(pooled: str, database_
         await admin.close()
 
 
+@pytest.mark.parametrize("full", [{"default_pool_size": 1, "query_wait_timeout": 1}, {"max_client_conn": 1}])
+async def test_a_pooler_without_a_free_connection_is_told_as_such(
+    database_url: str, full: dict[str, int]
+) -> None:
+    with pgbouncer(programs()[0], database_url, full) as url:
+        other = await asyncpg.connect(**parse_url(url).connect_args, statement_cache_size=0)
+        await other.execute("BEGIN")
+        async with database(url, connect_timeout=3) as db:
+            with pytest.raises(Unavailable, match=r"its pooler.* free connection"):
+                await db.call("SELECT 1", repeatable=True)
+        other.terminate()
+
+
 async def test_a_slow_statement_ends_at_the_time_limit(pooled: str) -> None:
     async with database(pooled, statement_timeout=0.2) as db:
         with pytest.raises(Unavailable, match="RECOLLECT_STATEMENT_TIMEOUT"):

@@ -237,6 +237,7 @@ SECRET = "hunter2"
         (f"postgresql://u:{SECRET}@h/d?sslmod=require", "has the parameter sslmod,"),
         (f"postgresql://u:{SECRET}@h/d?require_auth=scram-sha-256", "has the parameter require_auth,"),
         (f"postgresql://u:{SECRET}@h/d?sslmode=require&sslrootcert=system", "needs sslmode=verify-full"),
+        (f"postgresql://u:{SECRET}@h/d?gssencmode=require", "encryption by GSSAPI"),
         (
             f"postgresql://u:{SECRET}@h/d?target_session_attrs={SECRET}",
             "target_session_attrs must be one of any",
@@ -260,4 +261,12 @@ def test_what_is_shown_of_a_target_has_no_password() -> None:
     assert target.display() == "postgresql://u@a:1,[::1]:2/d"
     assert SECRET not in repr(target)
     assert Target({}, "none").display() == "postgresql://localhost:5432/"
+    assert parse_url("postgresql:///d?port=5433").display() == "postgresql://localhost:5433/d"
     assert Target({"host": "/run/pg", "port": 5433}, "none").display() == "postgresql:///run/pg:5433/"
+
+
+def test_what_is_displayed_is_what_the_environment_completes(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"HOST": "a,b", "PORT": "5433", "USER": "u", "DATABASE": "d"}.items():
+        monkeypatch.setenv(f"PG{name}", value)
+    assert parse_url("postgresql://").display() == "postgresql://u@a:5433,b:5433/d"
+    assert parse_url("postgresql://x@c:1/y").display() == "postgresql://x@c:1/y"

@@ -101,6 +101,19 @@ async def test_a_file_that_holds_no_certificate_is_named_as_the_problem(
         await encrypted(f"{endpoint}?sslmode=verify-full&sslrootcert={root}")
 
 
+@pytest.mark.parametrize("wrong", ["sslcert", "sslkey"])
+async def test_a_client_s_certificate_or_key_that_is_none_is_named_as_the_problem(
+    endpoint: str, certificates: tuple[Path, Path], tmp_path: Path, wrong: str
+) -> None:
+    authority, _ = certificates
+    garbage = tmp_path / "garbage"
+    garbage.write_text("garbage")
+    files = {"sslcert": authority, "sslkey": authority.with_suffix(".key"), wrong: garbage}
+    given = "&".join(f"{name}={file}" for name, file in files.items())
+    with pytest.raises(NotReady, match="must name files in PEM format"):
+        await encrypted(f"{endpoint}?sslmode=require&{given}")
+
+
 async def test_an_endpoint_that_wants_encryption_or_has_none_is_unavailable(
     endpoint: str, database_url: str
 ) -> None:

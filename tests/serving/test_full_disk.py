@@ -105,6 +105,8 @@ def test_a_full_disk_is_told_through_both_doors_loses_nothing_and_passes(disk: D
     assert "disk space" in refused.json["result"]["content"][0]["text"]
     assert stored(server) == kept
     assert server.ask("GET", "/readyz").status == 200
+    for door in ("recollect.api", "recollect.mcp_server"):
+        assert any(door in line and "disk space" in line for line in server.log().splitlines())
 
     # With room, the same requests go through, in the place that they would have had.
     disk.grow()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 
+import asyncpg
 import pytest
 
+from recollect.db.target import parse_url
 from recollect.serving.health import LASTING
 from tests.conftest import run_sql
 from tests.mcp_server.http_process import HttpProcess
-from tests.serving.conftest import Start
+from tests.serving.conftest import Start, rest, says
+from tests.tcp_proxy import tcp_proxy
 
 
 async def becomes(server: HttpProcess, status: int, state: str) -> None:
@@ -43,6 +47,30 @@ async def test_a_database_that_cannot_be_reached_may_come_back(serve: Start) -> 
     )
     await becomes(server, 503, "unavailable")
     assert "s3cret" not in server.log()
+
+
+async def test_of_a_database_that_goes_away_the_log_says_what_is_wrong(
+    serve: Start, database_url: str
+) -> None:
+    async with tcp_proxy(database_url) as proxy:
+        server = serve(RECOLLECT_DATABASE_URL=proxy.url, RECOLLECT_CONNECT_TIMEOUT="60")
+        await asyncio.to_thread(asyncio.run, becomes(server, 200, "ready"))
+        await proxy.stop()
+        await becomes(server, 503, "unavailable")
+    assert "nothing answers there; is it running" in server.log()
+
+
+async def test_where_all_connections_are_busy_the_log_says_so(serve: Start, database_url: str) -> None:
+    server = serve(RECOLLECT_POOL_SIZE="1")
+    await becomes(server, 200, "ready")
+    connection = await asyncpg.connect(**parse_url(database_url).connect_args)
+    await connection.execute("BEGIN; LOCK TABLE recollect.message IN ACCESS EXCLUSIVE MODE")
+    turn = functools.partial(rest, server, "POST", "/me/turns", says("hello"), Idempotency_Key="k")
+    waiting = asyncio.create_task(asyncio.to_thread(turn))
+    await asyncio.to_thread(asyncio.run, becomes(server, 503, "unavailable"))
+    assert "all 1 connections of this process are in use" in server.log()
+    await connection.close()
+    assert (await waiting).status == 201
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,11 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'RC001', MESSAGE = format(
             'Recollect needs PostgreSQL 15 or newer; this server is %s.', current_setting('server_version'));
     END IF;
+    IF getdatabaseencoding() <> 'UTF8' THEN
+        RAISE EXCEPTION USING ERRCODE = 'RC001', MESSAGE = format(
+            'The encoding of this database is %s, and Recollect needs UTF8: use another one, made by '
+            'CREATE DATABASE name ENCODING ''UTF8'' TEMPLATE template0;', getdatabaseencoding());
+    END IF;
     IF pg_is_in_recovery() THEN
         RAISE EXCEPTION USING ERRCODE = 'RC001', MESSAGE =
             'This server is a replica: run the migration against the primary (RECOLLECT_MIGRATION_URL).';

@@ -46,5 +46,6 @@ SELECT
           AND NOT has_function_privilege(oid, 'EXECUTE')
     ) AS closed_functions,
     EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') AS distributed,
+    getdatabaseencoding()::text AS encoding,
     quote_ident(current_user) AS role,
     current_setting('server_version_num')::integer AS server

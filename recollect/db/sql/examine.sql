@@ -4,6 +4,8 @@ SELECT
     current_setting('server_version_num')::integer AS version_number,
     clock_timestamp() AS now,
     pg_is_in_recovery() AS replica,
+    current_setting('default_transaction_isolation') AS isolation,
+    getdatabaseencoding()::text AS encoding,
     quote_ident(current_user) AS role,
     (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS superuser,
     (SELECT rolbypassrls FROM pg_roles WHERE rolname = current_user) AS bypasses,
