@@ -423,6 +423,9 @@ REFUSED: list[tuple[Provider, Any, str]] = [
         [{"role": "tool", "content": "a"}],
         r"^messages\[0\]\.role: must be one of user, assistant",
     ),
+    ("anthropic", [{"role": "user"}], r"^messages\[0\]\.content: is missing"),
+    ("openai_responses", [{"role": "robot", "content": "hi"}], r"^messages\[0\]\.role: must be one of "),
+    ("vercel", [{"id": "1", "role": "robot", "parts": []}], r"^messages\[0\]\.role: must be one of "),
     ("anthropic", {"system": 3, "messages": []}, "^system: must be a string or a list"),
     (
         "anthropic",
