@@ -306,12 +306,16 @@ async def test_limits_of_size_are_settings(settings: Settings) -> None:
     async with Recollect.open(small) as store:
         history = store.for_user("alice")
         c = (await history.create()).id
-        with pytest.raises(InvalidArgument, match=r"messages\[0\]\.content: is 11 bytes; the limit is 10"):
-            await history.append(c, user("x" * 11))
+        await history.append(c, [user("x" * 10), NewMessage("user", "é" * 5, metadata={"a": "bc"})])
+        for larger in ("x" * 11, "é" * 5 + "x"):
+            with pytest.raises(
+                InvalidArgument, match=r"messages\[0\]\.content: is 11 bytes; the limit is 10"
+            ):
+                await history.append(c, user(larger))
         with pytest.raises(InvalidArgument, match="more than the 2 of one append"):
             await history.append(c, [user("x")] * 3)
-        with pytest.raises(InvalidArgument, match=r"messages\[0\]\.metadata: is 14 bytes"):
-            await history.append(c, NewMessage("user", "x", metadata={"a": "bcdefg"}))
+        with pytest.raises(InvalidArgument, match=r"messages\[0\]\.metadata: is 11 bytes"):
+            await history.append(c, NewMessage("user", "x", metadata={"a": "bcd"}))
 
 
 async def test_the_longest_names_of_the_widest_characters_fit(store: Recollect) -> None:

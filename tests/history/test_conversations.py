@@ -12,6 +12,7 @@ from recollect.history.store import Recollect
 from recollect.models.conversation import Conversation, Erased
 from recollect.models.errors import AlreadyExists, Conflict, InvalidArgument, NotFound, NotReady
 from recollect.models.message import NewMessage
+from tests.history.forging import forged
 
 
 async def ids(history: History, **filters: Any) -> list[str]:
@@ -131,6 +132,39 @@ async def test_a_cursor_of_another_list_is_refused(history: History) -> None:
     cursor = (await history.list(limit=1)).next_cursor
     with pytest.raises(InvalidArgument, match="belongs to a list with other filters"):
         await history.list(limit=1, cursor=cursor, pinned=True)
+
+
+@pytest.mark.parametrize(
+    ("version", "place"),
+    [
+        (0, (1, "c")),
+        (2, (1, "c")),
+        (1, ()),
+        (1, (1,)),
+        (1, (1, "c", 1)),
+        (1, ("1", "c")),
+        (1, (1.5, "c")),
+        (1, (True, "c")),
+        (1, (None, "c")),
+        (1, (1, 7)),
+        (1, (1, ["c"])),
+        (1, (2**200, "c")),
+        (1, (-(2**200), "c")),
+        (1, (300_000_000_000_000_000, "c")),  # in the year 11476
+        (1, (1, "a\x00b")),
+        (1, (1, "\ud83d")),
+    ],
+)
+async def test_a_cursor_with_the_list_s_own_filters_and_a_forged_place_is_refused(
+    history: History, version: int, place: tuple[object, ...]
+) -> None:
+    for _ in range(2):
+        await history.create()
+    cursor = (await history.list(limit=1)).next_cursor
+    assert cursor is not None
+    assert await ids(history, cursor=forged(cursor, 1, 2**52, "c"))
+    with pytest.raises(InvalidArgument, match="cursor: is not one that this list gave"):
+        await history.list(cursor=forged(cursor, version, *place))
 
 
 async def test_a_cursor_of_another_user_shows_only_ones_own(store: Recollect) -> None:

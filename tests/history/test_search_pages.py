@@ -13,6 +13,7 @@ from recollect.history.store import Recollect
 from recollect.models.errors import InvalidArgument
 from recollect.models.message import NewMessage
 from recollect.models.search import SearchPage
+from tests.history.forging import forged
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -191,6 +192,40 @@ async def test_a_cursor_belongs_to_its_query(harbour: History) -> None:
     for wrong in ("", "x", "W10", cursor[:-3]):
         with pytest.raises(InvalidArgument, match="cursor: is not one"):
             await harbour.search("lighthouse", cursor=wrong)
+
+
+@pytest.mark.parametrize(
+    ("version", "place"),
+    [
+        (1, (9.5, "c", 1)),
+        (4, (9.5, "c", 1)),
+        (2, (9.5, "c", 1, 5)),
+        (3, (9.5, "c", 1)),
+        (2, (9.5, "c")),
+        (2, ("9.5", "c", 1)),
+        (2, (9.5, 7, 1)),
+        (2, (9.5, "c", 1.5)),
+        (2, (9.5, "c", True)),
+        (2, (9.5, "c", -1)),
+        (2, (9.5, "c", 2**31)),
+        (2, (float("inf"), "c", 1)),
+        (2, (float("nan"), "c", 1)),
+        (2, (9.5, "a\x00b", 1)),
+        (2, (9.5, "\ud83d", 1)),
+        (3, (9.5, "c", 1, -1)),
+        (3, (9.5, "c", 1, 10_001)),
+        (3, (9.5, "c", 1, 2**70)),
+        (3, (9.5, "c", 2**31, 5)),
+    ],
+)
+async def test_a_cursor_with_the_query_s_own_filters_and_a_forged_place_is_refused(
+    harbour: History, version: int, place: tuple[object, ...]
+) -> None:
+    cursor = (await harbour.search("lighthouse", limit=1)).next_cursor
+    assert cursor is not None
+    assert (await harbour.search("lighthouse", cursor=forged(cursor, 2, 9e9, "c", 2**31 - 1))).hits
+    with pytest.raises(InvalidArgument, match="cursor: is not one that this list gave"):
+        await harbour.search("lighthouse", cursor=forged(cursor, version, *place))
 
 
 async def test_one_user_finds_nothing_of_another(store: Recollect, harbour: History) -> None:

@@ -232,6 +232,13 @@ def test_a_call_without_a_result_gets_a_note_and_is_reported() -> None:
     assert window.repairs == ["#1: call a has no recorded result; a note stands for it"]
 
 
+def test_a_call_with_an_id_of_megabytes_is_reported_by_its_beginning() -> None:
+    window = windowed(path(("assistant", call("a" * 1_000_000)), ("user", "and?")), 2_000_000, "openai")
+    (repair,) = window.repairs
+    assert repair.startswith('#1: call "aaa')
+    assert len(repair) < 300
+
+
 def test_a_result_without_its_call_is_left_out_and_reported() -> None:
     window = windowed(path(("tool", result("a")), ("user", "and?")), 1_000, "openai")
     assert shown(window) == ["and?"]
@@ -332,6 +339,21 @@ def test_a_huge_last_message_is_cut_to_a_stub_that_says_how_to_read_the_rest() -
     assert content.startswith("word " * (offset // 5))
 
 
+@pytest.mark.parametrize(("role", "share"), [("user", 2), ("assistant", 4), ("tool", 4)])
+def test_one_large_message_leaves_room_for_the_others(role: Role, share: int) -> None:
+    """A user's takes at most half of the budget, any other a quarter."""
+    words = "word " * 50_000
+    huge: list[Said] = [(role, words)]
+    if role == "tool":
+        huge = [("assistant", call("a")), ("tool", result("a", content=words))]
+    window = windowed(path(("user", "before"), *huge, ("user", "after")), 4_000, "openai")
+    texts = shown(window)
+    assert (texts[0], texts[-1], window.omitted) == ("before", "after", 0)
+    (cut,) = [text for text in texts if text and "word" in text]
+    most = plan(4_000, "openai").budget // share
+    assert 0.75 * most < estimate(cut) <= most + 1
+
+
 def test_a_huge_result_keeps_its_call() -> None:
     found = path(("assistant", call("a")), ("tool", result("a", content="row\n" * 50_000)))
     window = windowed(found, 500, "openai")
@@ -360,10 +382,15 @@ def test_instructions_come_first_and_take_at_most_half() -> None:
     found = path(("user", "hi"))
     found.instructions = "Be brief."
     assert windowed(found, 100, "openai").messages[0] == {"role": "system", "content": "Be brief."}
-    found.instructions = "Be brief. " * 1_000
-    window = windowed(found, 100, "openai")
-    assert shown(window)[-1] == "hi"
-    assert estimate(shown(window)[0]) <= 50
+    for times in (20, 30, 1_000):  # a little more than half, nearly all, far more
+        found.instructions = "Be brief. " * times
+        window = windowed(found, 100, "openai")
+        assert shown(window)[-1] == "hi"
+        assert estimate(shown(window)[0]) <= 50
+        assert not window.instructions_left_out
+    window = windowed(found, 20, "openai")
+    assert window.instructions_left_out
+    assert shown(window) == ["hi"]
 
 
 @pytest.mark.parametrize("format", FORMATS)

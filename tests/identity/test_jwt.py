@@ -84,6 +84,25 @@ async def test_without_audiences_a_token_has_to_be_for_this_server(provider: Pro
     await refusal(named, provider.token(aud=AUDIENCE))
 
 
+@pytest.mark.parametrize(("exp_in", "remembered"), [(3600, 30), (25, 25)])
+async def test_a_token_is_remembered_for_thirty_seconds_at_most_and_never_beyond_its_end(
+    exp_in: int, remembered: int, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its key was withdrawn meanwhile, so who looks again refuses it."""
+    authenticator = accepting(of(provider, leeway=0))
+    now = float(int(time.time()))
+    token = provider.token(exp=now + exp_in)
+    monkeypatch.setattr(time, "time", lambda: now)
+    await authenticator.authenticate(token)
+    provider.published.clear()
+    provider.add("two")
+    await authenticator.authenticate(provider.token(key_id="two"))
+    monkeypatch.setattr(time, "time", lambda: now + remembered - 1)
+    await authenticator.authenticate(token)
+    monkeypatch.setattr(time, "time", lambda: now + remembered)
+    assert "key" in await refusal(authenticator, token)
+
+
 @pytest.mark.parametrize(
     ("claims", "problem"),
     [

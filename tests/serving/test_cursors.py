@@ -74,14 +74,17 @@ def made_of(content: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
 
 
+FILTERS = json.loads(base64.urlsafe_b64decode(cursors.encode(NO_FILTERS, NOW, "alice") + "=="))[1]
+
 FORGED = {
     "a word": "next",
     "no base64": "é*",
     "no JSON": base64.urlsafe_b64encode(b"\xff\xfe{").decode(),
     "an object": made_of({"id": "alice-0"}),
-    "another version": made_of([2, "0", 1, "alice-0"]),
+    "another version": made_of([2, FILTERS, 1, "alice-0"]),
     "no digest": made_of([1, None, 1, "alice-0"]),
-    "a moment that is none": made_of([1, "0", 2**200, "alice-0"]),
+    "a moment that is none": made_of([1, FILTERS, 2**200, "alice-0"]),
+    "a moment that is no number": made_of([1, FILTERS, "1", "alice-0"]),
     "deep": base64.urlsafe_b64encode(b"[" * 20_000).decode(),
     "SQL": "' OR 1=1; DROP SCHEMA recollect CASCADE; --",
     "NUL in the id": cursors.encode(NO_FILTERS, NOW, "a\0b"),

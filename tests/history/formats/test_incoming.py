@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from anthropic.types.beta import BetaContentBlockParam
@@ -15,6 +15,380 @@ from recollect.models.message import NewMessage
 from tests.history.formats.payloads import BY_HAND, IDS
 from tests.history.formats.published import kinds
 from tests.history.formats.stored import stored
+
+MEANT: dict[Provider, tuple[list[Any], list[tuple[str, Any]]]] = {
+    "anthropic": (
+        [
+            {
+                "role": "user",
+                "content": [
+                    {"type": "text", "text": "What is in these?"},
+                    {
+                        "type": "image",
+                        "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="},
+                    },
+                    {"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}},
+                    {"type": "image", "source": {"type": "file", "file_id": "file_1"}},
+                    {
+                        "type": "document",
+                        "title": "Visa",
+                        "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="},
+                    },
+                    {
+                        "type": "document",
+                        "source": {"type": "text", "media_type": "text/plain", "data": "Plain."},
+                    },
+                ],
+            },
+            {
+                "role": "assistant",
+                "content": [
+                    {"type": "thinking", "thinking": "Hm.", "signature": "EqQ="},
+                    {"type": "redacted_thinking", "data": "Emw="},
+                    {"type": "tool_use", "id": "t1", "name": "look", "input": {"page": 1}},
+                    {"type": "tool_use", "id": "t2", "name": "look", "input": {}},
+                ],
+            },
+            {
+                "role": "user",
+                "content": [
+                    {
+                        "type": "tool_result",
+                        "tool_use_id": "t1",
+                        "content": [
+                            {"type": "text", "text": "A"},
+                            {
+                                "type": "image",
+                                "source": {
+                                    "type": "base64",
+                                    "media_type": "image/png",
+                                    "data": "iVBORw0KGgo=",
+                                },
+                            },
+                        ],
+                    },
+                    {"type": "tool_result", "tool_use_id": "t2", "is_error": True},
+                ],
+            },
+            {"role": "assistant", "content": "Let me ask again."},
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "t3", "name": "look", "input": {}}]},
+            {
+                "role": "user",
+                "content": [
+                    {"type": "tool_result", "tool_use_id": "t3", "content": "B", "is_error": False},
+                    {"type": "text", "text": "And now?"},
+                ],
+            },
+        ],
+        [
+            (
+                "user",
+                [
+                    {"type": "text", "text": "What is in these?"},
+                    {"type": "image", "data": "iVBORw0KGgo=", "media_type": "image/png"},
+                    {"type": "image", "url": "https://example.com/a.png"},
+                    {"type": "image", "file_id": "file_1", "provider": "anthropic"},
+                    {"type": "file", "data": "JVBERi0=", "media_type": "application/pdf", "name": "Visa"},
+                    {"type": "file", "text": "Plain.", "media_type": "text/plain"},
+                ],
+            ),
+            (
+                "assistant",
+                [
+                    {"type": "reasoning", "text": "Hm.", "signature": "EqQ=", "provider": "anthropic"},
+                    {"type": "reasoning", "encrypted": "Emw=", "provider": "anthropic"},
+                    {"type": "tool_call", "id": "t1", "name": "look", "arguments": {"page": 1}},
+                    {"type": "tool_call", "id": "t2", "name": "look", "arguments": {}},
+                ],
+            ),
+            (
+                "tool",
+                [
+                    {
+                        "type": "tool_result",
+                        "call_id": "t1",
+                        "content": [
+                            {"type": "text", "text": "A"},
+                            {"type": "image", "data": "iVBORw0KGgo=", "media_type": "image/png"},
+                        ],
+                    },
+                    {"type": "tool_result", "call_id": "t2", "content": "", "is_error": True},
+                ],
+            ),
+            ("assistant", "Let me ask again."),
+            ("assistant", [{"type": "tool_call", "id": "t3", "name": "look", "arguments": {}}]),
+            (
+                "user",
+                [
+                    {"type": "tool_result", "call_id": "t3", "content": "B", "is_error": False},
+                    {"type": "text", "text": "And now?"},
+                ],
+            ),
+        ],
+    ),
+    "gemini": (
+        [
+            {
+                "role": "user",
+                "parts": [
+                    {"text": "What is in these?"},
+                    {"inlineData": {"mimeType": "image/png", "data": "iVBORw0KGgo="}},
+                    {"inlineData": {"mimeType": "audio/wav", "data": "UklGRg=="}},
+                    {
+                        "fileData": {
+                            "mimeType": "application/pdf",
+                            "fileUri": "https://example.com/a.pdf",
+                            "displayName": "Visa",
+                        }
+                    },
+                    {"inlineData": {"mimeType": "application/pdf", "data": "JVBERi0="}},
+                ],
+            },
+            {
+                "role": "model",
+                "parts": [
+                    {"text": "Hm.", "thought": True},
+                    {
+                        "functionCall": {"id": "c1", "name": "look", "args": {"page": 1}},
+                        "thoughtSignature": "Cts=",
+                    },
+                    {"functionCall": {"name": "look"}},
+                ],
+            },
+            {
+                "role": "user",
+                "parts": [
+                    {"functionResponse": {"id": "c1", "name": "look", "response": {"output": "A"}}},
+                    {"functionResponse": {"name": "look", "response": {"error": "gone"}}},
+                ],
+            },
+            {"role": "model", "parts": [{"text": "Done."}]},
+        ],
+        [
+            (
+                "user",
+                [
+                    {"type": "text", "text": "What is in these?"},
+                    {"type": "image", "data": "iVBORw0KGgo=", "media_type": "image/png"},
+                    {"type": "audio", "data": "UklGRg==", "media_type": "audio/wav"},
+                    {
+                        "type": "file",
+                        "url": "https://example.com/a.pdf",
+                        "media_type": "application/pdf",
+                        "name": "Visa",
+                    },
+                    {"type": "file", "data": "JVBERi0=", "media_type": "application/pdf"},
+                ],
+            ),
+            (
+                "assistant",
+                [
+                    {"type": "reasoning", "text": "Hm.", "provider": "gemini"},
+                    {"type": "tool_call", "id": "c1", "name": "look", "arguments": {"page": 1}},
+                    {"type": "tool_call", "id": "look~1", "name": "look", "arguments": {}},
+                ],
+            ),
+            (
+                "tool",
+                [
+                    {"type": "tool_result", "call_id": "c1", "name": "look", "content": "A"},
+                    {
+                        "type": "tool_result",
+                        "call_id": "look~1",
+                        "name": "look",
+                        "is_error": True,
+                        "content": "gone",
+                    },
+                ],
+            ),
+            ("assistant", "Done."),
+        ],
+    ),
+    "openai_responses": (
+        [
+            {"role": "developer", "content": "Answer briefly."},
+            {
+                "role": "user",
+                "content": [
+                    {"type": "input_text", "text": "What is in these?"},
+                    {
+                        "type": "input_image",
+                        "image_url": "data:image/png;base64,iVBORw0KGgo=",
+                        "detail": "auto",
+                    },
+                    {"type": "input_image", "file_id": "file_1", "detail": "low"},
+                    {
+                        "type": "input_file",
+                        "filename": "visa.pdf",
+                        "file_data": "data:application/pdf;base64,JVBERi0=",
+                    },
+                    {"type": "input_file", "file_url": "https://example.com/a.pdf"},
+                    {"type": "input_file", "file_id": "file_2"},
+                ],
+            },
+            {
+                "type": "reasoning",
+                "id": "rs_1",
+                "summary": [{"type": "summary_text", "text": "Hm."}],
+                "encrypted_content": "gAA",
+            },
+            {"type": "function_call", "call_id": "c1", "name": "look", "arguments": '{"page": 1}'},
+            {"type": "function_call", "call_id": "c2", "name": "look", "arguments": "page"},
+            {"type": "function_call_output", "call_id": "c1", "output": "A"},
+            {
+                "type": "function_call_output",
+                "call_id": "c2",
+                "output": [
+                    {"type": "input_text", "text": "B"},
+                    {"type": "input_image", "image_url": "https://example.com/b.png"},
+                ],
+            },
+            {
+                "type": "message",
+                "role": "assistant",
+                "id": "m",
+                "status": "completed",
+                "content": [
+                    {"type": "output_text", "text": "So.", "annotations": []},
+                    {"type": "refusal", "refusal": "No more."},
+                ],
+            },
+        ],
+        [
+            ("developer", "Answer briefly."),
+            (
+                "user",
+                [
+                    {"type": "text", "text": "What is in these?"},
+                    {"type": "image", "data": "iVBORw0KGgo=", "media_type": "image/png"},
+                    {"type": "image", "file_id": "file_1", "provider": "openai"},
+                    {"type": "file", "data": "JVBERi0=", "media_type": "application/pdf", "name": "visa.pdf"},
+                    {"type": "file", "url": "https://example.com/a.pdf"},
+                    {"type": "file", "file_id": "file_2", "provider": "openai"},
+                ],
+            ),
+            (
+                "assistant",
+                [
+                    {
+                        "type": "reasoning",
+                        "provider": "openai",
+                        "id": "rs_1",
+                        "text": "Hm.",
+                        "encrypted": "gAA",
+                    },
+                    {"type": "tool_call", "id": "c1", "name": "look", "arguments": '{"page": 1}'},
+                    {"type": "tool_call", "id": "c2", "name": "look", "arguments": "page"},
+                ],
+            ),
+            ("tool", [{"type": "tool_result", "call_id": "c1", "content": "A"}]),
+            (
+                "tool",
+                [
+                    {
+                        "type": "tool_result",
+                        "call_id": "c2",
+                        "content": [
+                            {"type": "text", "text": "B"},
+                            {"type": "image", "url": "https://example.com/b.png"},
+                        ],
+                    }
+                ],
+            ),
+            (
+                "assistant",
+                [{"type": "text", "text": "So."}, {"type": "refusal", "text": "No more.", "continues": True}],
+            ),
+        ],
+    ),
+    "vercel": (
+        [
+            {
+                "id": "1",
+                "role": "user",
+                "parts": [
+                    {"type": "text", "text": "What is in these?"},
+                    {"type": "file", "mediaType": "image/png", "url": "data:image/png;base64,iVBORw0KGgo="},
+                    {
+                        "type": "file",
+                        "mediaType": "application/pdf",
+                        "filename": "visa.pdf",
+                        "url": "https://example.com/a.pdf",
+                    },
+                    {"type": "file", "mediaType": "audio/wav", "url": "data:audio/wav;base64,UklGRg=="},
+                ],
+            },
+            {
+                "id": "2",
+                "role": "assistant",
+                "parts": [
+                    {"type": "step-start"},
+                    {"type": "reasoning", "text": "Hm."},
+                    {
+                        "type": "tool-look",
+                        "toolCallId": "c1",
+                        "state": "output-available",
+                        "input": {"page": 1},
+                        "output": "A",
+                    },
+                    {
+                        "type": "tool-look",
+                        "toolCallId": "c2",
+                        "state": "output-error",
+                        "input": {},
+                        "errorText": "gone",
+                    },
+                    {
+                        "type": "dynamic-tool",
+                        "toolName": "find",
+                        "toolCallId": "c3",
+                        "state": "input-available",
+                        "input": {"q": "x"},
+                    },
+                    {"type": "step-start"},
+                    {"type": "text", "text": "So."},
+                ],
+            },
+        ],
+        [
+            (
+                "user",
+                [
+                    {"type": "text", "text": "What is in these?"},
+                    {"data": "iVBORw0KGgo=", "media_type": "image/png", "type": "image"},
+                    {
+                        "url": "https://example.com/a.pdf",
+                        "type": "file",
+                        "media_type": "application/pdf",
+                        "name": "visa.pdf",
+                    },
+                    {"data": "UklGRg==", "media_type": "audio/wav", "type": "audio"},
+                ],
+            ),
+            (
+                "assistant",
+                [
+                    {"type": "other", "format": "vercel", "value": {"type": "step-start"}},
+                    {"type": "reasoning", "text": "Hm."},
+                    {"type": "tool_call", "id": "c1", "name": "look", "arguments": {"page": 1}},
+                    {"type": "tool_result", "call_id": "c1", "content": "A"},
+                    {"type": "tool_call", "id": "c2", "name": "look", "arguments": {}},
+                    {"type": "tool_result", "call_id": "c2", "content": "gone", "is_error": True},
+                    {
+                        "type": "tool_call",
+                        "id": "c3",
+                        "name": "find",
+                        "arguments": {"q": "x"},
+                        "dynamic": True,
+                    },
+                    {"type": "other", "format": "vercel", "value": {"type": "step-start"}},
+                    {"type": "text", "text": "So."},
+                ],
+            ),
+        ],
+    ),
+}
+"""What comes in, and what of it everybody else sees: search, people and the other providers."""
 
 REFUSED: list[tuple[Provider, Any, str]] = [
     ("openai", {"role": "user"}, r"^messages: must be a list"),
@@ -49,6 +423,9 @@ REFUSED: list[tuple[Provider, Any, str]] = [
         [{"role": "tool", "content": "a"}],
         r"^messages\[0\]\.role: must be one of user, assistant",
     ),
+    ("anthropic", [{"role": "user"}], r"^messages\[0\]\.content: is missing"),
+    ("openai_responses", [{"role": "robot", "content": "hi"}], r"^messages\[0\]\.role: must be one of "),
+    ("vercel", [{"id": "1", "role": "robot", "parts": []}], r"^messages\[0\]\.role: must be one of "),
     ("anthropic", {"system": 3, "messages": []}, "^system: must be a string or a list"),
     (
         "anthropic",
@@ -165,3 +542,20 @@ def refusal(payload: list[Any]) -> str:
     except InvalidArgument as error:
         return str(error)
     return ""
+
+
+def meant(content: Any) -> Any:
+    """Without what only its own provider gets back."""
+    if isinstance(content, list):
+        return [meant(part) for part in cast("list[Any]", content)]
+    if isinstance(content, dict):
+        parts = cast("dict[str, Any]", content)
+        return {name: meant(value) for name, value in parts.items() if name != "native"}
+    return content
+
+
+@pytest.mark.parametrize("provider", MEANT)
+def test_what_a_provider_s_messages_mean_is_kept_in_parts_of_our_own(provider: Provider) -> None:
+    payload, expected = MEANT[provider]
+    messages = INCOMING[provider](payload, "messages")
+    assert [(message.role, meant(message.content)) for message in messages] == expected
