@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from recollect.history.formats.speech import is_step
+from recollect.history.formats.speech import CLIENT_CALLS, is_step
 from recollect.history.tokens import MESSAGE_OVERHEAD, estimate, estimate_part
 from recollect.models.message import Message, Part
 from recollect.models.parts import part_text
@@ -145,8 +145,14 @@ def _stub(
             where = f"read_message seq={message.seq} offset={offset + shown}"
             return f"{total - shown} more characters; {where} has them"
 
-        return {**part, ("text" if kind in _WORDS else "content"): _start(words, tokens, rest, beside)}
+        field = "text" if kind in _WORDS else "content"
+        return {**_plain(part), field: _start(words, tokens, rest, beside)}
     return _reference(message, part)
+
+
+def _plain(part: Part) -> Part:
+    """The part without what only a whole one can be: a call or a result of OpenAI's own tools."""
+    return {name: value for name, value in part.items() if name != "kind" or value not in CLIENT_CALLS}
 
 
 def _reference(message: Message, part: Part) -> Part:
@@ -169,7 +175,7 @@ def _call(message: Message, part: Part, tokens: int) -> Part:
     steps = 0
     while True:
         arguments = {"cut": _start(_arguments(part), tokens, _exactly(message))}
-        shown = {**part, "arguments": arguments}
+        shown = {**_plain(part), "arguments": arguments}
         excess = estimate_part(shown) - most
         if excess <= 0 or tokens <= 0:
             return shown

@@ -12,9 +12,10 @@ from typing import Any, cast
 
 from recollect.history.formats import media
 from recollect.history.formats.native import remembered
-from recollect.history.formats.openai_responses_out import CLIENT_CALLS, STYLES, outgoing, render
+from recollect.history.formats.openai_responses_out import STYLES, outgoing, render
 from recollect.history.formats.payload import blocks, entries, inner, objects, other, refuse_role, word
 from recollect.history.formats.rendered import JsonObject, Said
+from recollect.history.formats.speech import CLIENT_CALLS
 from recollect.models.errors import InvalidArgument
 from recollect.models.message import NewMessage, Part, Role
 

@@ -17,14 +17,6 @@ STYLES = ("plain", "blocks", "typed", "typed blocks")
 
 LIMITS = speech.Limits(re.compile(r"[^\x00-\x1f]+"), 64, re.compile(r"[a-zA-Z0-9_-]+"), 64)
 
-CLIENT_CALLS = {
-    "computer_call": "action",
-    "local_shell_call": "action",
-    "shell_call": "action",
-    "apply_patch_call": "operation",
-}
-"""Calls of OpenAI's own tools that the caller's machine runs, and the field with what to do."""
-
 
 def outgoing(messages: Sequence[Message], *, exact: bool = False) -> Rendered:
     """Messages as Responses items, such as the API accepts.
@@ -129,8 +121,8 @@ def _item(said: Said, part: Part, lost: list[str]) -> JsonObject | None:
 
 def _call(part: Part) -> JsonObject:
     kind = part.get("kind")
-    if kind in CLIENT_CALLS:
-        return {"type": kind, "call_id": part["id"], CLIENT_CALLS[kind]: speech.arguments_object(part)}
+    if kind in speech.CLIENT_CALLS:
+        return {"type": kind, "call_id": part["id"], speech.CLIENT_CALLS[kind]: speech.arguments_object(part)}
     words = speech.arguments_text(part)
     if kind == "custom":
         return {"type": "custom_tool_call", "call_id": part["id"], "name": part["name"], "input": words}
@@ -152,7 +144,7 @@ def _reasoning(part: Part) -> JsonObject:
 def _answer(said: Said, part: Part, lost: list[str]) -> JsonObject:
     kind, content = part.get("kind"), part["content"]
     named: JsonObject = {"call_id": part["call_id"]}
-    if kind in CLIENT_CALLS:
+    if kind in speech.CLIENT_CALLS:
         if kind == "local_shell_call":
             named = {"id": part["call_id"]}
         return {"type": f"{kind}_output", **named, "output": _structured(said, part, lost)}

@@ -23,6 +23,22 @@ MADE_ID = re.compile(r".*~\d+", re.DOTALL)
 """The id made for a call that came without one: the function's name and its place among the calls of
 that name in its message. The result, which may come in much later, gets the same from its own."""
 
+CLIENT_CALLS = {
+    "computer_call": "action",
+    "local_shell_call": "action",
+    "shell_call": "action",
+    "apply_patch_call": "operation",
+}
+"""The `kind` of calls of OpenAI's own tools that the caller's machine runs, and the field with what to do."""
+
+_MORE_THAN_PARTS = {
+    ("tool_call", "computer_call"),
+    ("tool_call", "local_shell_call"),
+    ("tool_call", "apply_patch_call"),
+    ("tool_result", "apply_patch_call"),
+}
+"""Those of them, and of their results, that need fields, such as a status, which only `native` keeps."""
+
 _ESCAPED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
@@ -142,6 +158,7 @@ def match_kinds(said: Sequence[Said]) -> None:
     """Make a call and its result of one kind: the call's if that takes any result, else both plain.
     What is kept of a provider (`native`) is about a call or a result of the kind that came in."""
     calls = Waiting[tuple[Part, Said]]()
+    pairs: list[list[tuple[Part, Said]]] = []
     for message in said:
         for part in message.parts:
             if part["type"] == "tool_call":
@@ -150,10 +167,28 @@ def match_kinds(said: Sequence[Said]) -> None:
                 call, caller = calls.take(part["call_id"]) or (Part(), message)
                 if call.get("kind") == "custom":
                     part["kind"] = "custom"
-                elif call.get("kind") != part.get("kind") or not _is_named_so(call):
-                    for other, holder in ((call, caller), (part, message)):
-                        if other.pop("kind", None) is not None:
-                            holder.parts[0].pop("native", None)
+                else:
+                    pairs.append([(call, caller), (part, message)])
+    while rest := [pair for pair in pairs if not _made_plain(pair)]:
+        if len(rest) == len(pairs):
+            return
+        pairs = rest  # what was made plain took what is kept of others in the same messages
+
+
+def _made_plain(pair: list[tuple[Part, Said]]) -> bool:
+    """Whether a call and its result cannot be of the kind that they say, and so are plain now."""
+    (call, _), (result, _) = pair
+    whole = all(
+        (part["type"], part.get("kind")) not in _MORE_THAN_PARTS or "native" in said.parts[0]
+        for part, said in pair
+        if part
+    )
+    if whole and call.get("kind") == result.get("kind") and _is_named_so(call):
+        return False
+    for part, holder in pair:
+        if part.pop("kind", None) is not None:
+            holder.parts[0].pop("native", None)
+    return True
 
 
 def _is_named_so(call: Part) -> bool:
