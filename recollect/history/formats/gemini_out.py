@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from recollect.history.formats import media, speech
 from recollect.history.formats.native import recalled
-from recollect.history.formats.payload import objects
+from recollect.history.formats.payload import inner, objects
 from recollect.history.formats.rendered import JsonObject, Rendered, Said
 from recollect.history.formats.waiting import Waiting
 from recollect.models.message import Message, Part
@@ -21,6 +21,8 @@ OPENING = "(The conversation goes on.)"
 
 STYLES = ("camel", "snake", "text", "snake text")
 """The spelling of field names; `text`: a system instruction that is a mere string."""
+
+_SIGNATURE = re.compile(r"/0/parts/(\d{1,9})/thought(?:Signature|_signature)", re.ASCII)
 
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.:-]*")
 LIMITS = speech.Limits(re.compile(r"[^\x00-\x1f]+"), 256, _NAME, 64, keeps_made=lambda _: True)
@@ -170,7 +172,7 @@ def _part(said: Said, part: Part, lost: list[str]) -> JsonObject | None:
     if kind == "tool_call":
         made = speech.MADE_ID.fullmatch(part["id"])
         call = {"name": part["name"], "args": speech.arguments_object(part)}
-        return {"functionCall": call if made else {"id": part["id"], **call}}
+        return {"functionCall": call if made else {"id": part["id"], **call}, **_signed(part)}
     if kind == "tool_result":
         return {"functionResponse": _response(said, part, lost)}
     shown = _media(part)
@@ -188,8 +190,24 @@ def _thought(said: Said, part: Part, lost: list[str]) -> JsonObject | None:
             return {"text": "", "thought": True}
         said.lose(lost, "reasoning that only its own provider can read")
         return None
+    return {"text": text, "thought": True, **_signed(part)}
+
+
+def _signed(part: Part) -> JsonObject:
     signed = part.get("provider") == "gemini" and isinstance(part.get("signature"), str)
-    return {"text": text, "thought": True} | ({"thoughtSignature": part["signature"]} if signed else {})
+    return {"thoughtSignature": part["signature"]} if signed else {}
+
+
+def with_signatures(parts: list[Part]) -> list[Part]:
+    """The parts of a message, in which calls hold the signatures that `native` keeps for Gemini."""
+    kept: Any = inner(parts[0], "native", "gemini", "set")
+    signed = parts.copy()
+    for pointer, value in cast("JsonObject", kept).items() if isinstance(kept, dict) else ():
+        found = _SIGNATURE.fullmatch(pointer)
+        place = int(found[1]) if found else len(parts)
+        if place < len(parts) and parts[place]["type"] == "tool_call" and isinstance(value, str):
+            signed[place] = {**parts[place], "signature": value, "provider": "gemini"}
+    return signed
 
 
 def _media(part: Part) -> JsonObject | None:
