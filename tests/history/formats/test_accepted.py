@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from recollect.history.formats import anthropic, gemini, openai, vercel
+from recollect.history.formats import anthropic, anthropic_out, gemini, openai, vercel
 from recollect.history.payloads import PayloadFormat, messages_from
 from recollect.models.errors import InvalidArgument
 from recollect.models.message import NewMessage, Part
@@ -123,3 +123,54 @@ def test_ui_parts_of_several_calls_with_one_id_get_ids_of_their_own() -> None:
     results = [{"type": "tool_result", "call_id": "1", "content": words} for words in ("a", "b")]
     (shown,) = vercel.outgoing(stored([NewMessage("assistant", [call, call, *results])])).messages
     assert [(part["toolCallId"], part["output"]) for part in shown["parts"]] == [("1", "a"), ("1_1", "b")]
+
+
+def test_a_result_that_failed_without_words_is_given_some() -> None:
+    """Anthropic's API says that content cannot be empty if is_error is true."""
+    call: dict[str, Any] = {"type": "tool_use", "id": "toolu_1", "name": "run", "input": {}}
+    blanks: list[Any] = ["", " ", [], [{"type": "text", "text": "\n"}]]
+    for content in blanks:
+        result = {"type": "tool_result", "tool_use_id": "toolu_1", "content": content, "is_error": True}
+        given: list[dict[str, Any]] = [
+            {"role": "user", "content": "Go."},
+            {"role": "assistant", "content": [call]},
+            {"role": "user", "content": [result]},
+        ]
+        messages = stored(anthropic.incoming(given))
+        rendered = anthropic.outgoing(messages)
+        assert rendered.messages[2]["content"] == [{**result, "content": anthropic_out.FAILED}]
+        assert rendered.lost == ["#3: a note was put into a result that failed without words"]
+        assert anthropic.outgoing(messages, exact=True).messages == given
+
+
+def marked(words: str) -> dict[str, Any]:
+    return {"type": "text", "text": words, "cache_control": {"type": "ephemeral"}}
+
+
+def test_no_more_cache_marks_go_out_than_a_request_may_have() -> None:
+    """As from an agent that marks what it sends last at every turn, and stores it so."""
+    call: dict[str, Any] = {"type": "tool_use", "id": "toolu_1", "name": "run", "input": {}}
+    result = {"type": "tool_result", "tool_use_id": "toolu_1", "content": [marked("ok")]}
+    given: dict[str, Any] = {"system": [marked("Be brief.")], "messages": []}
+    for turn in range(4):
+        given["messages"] += [
+            {"role": "user", "content": [marked(f"Question {turn}")]},
+            {"role": "assistant", "content": "Answer"},
+        ]
+    given["messages"] += [
+        {"role": "user", "content": "Go."},
+        {"role": "assistant", "content": [call]},
+        {"role": "user", "content": [result]},
+    ]
+    messages = stored(anthropic.incoming(given))
+    rendered = anthropic.outgoing(messages)
+    assert rendered.system == given["system"]
+    assert rendered.messages[4:] == given["messages"][4:]
+    assert [rendered.messages[at]["content"] for at in (0, 2)] == [
+        [{"type": "text", "text": f"Question {turn}"}] for turn in range(2)
+    ]
+    assert rendered.lost == [f"#{seq}: a cache mark, of which a request may have four" for seq in (2, 4)]
+    assert anthropic.outgoing(messages, exact=True).messages == given["messages"]
+    fewer = anthropic.outgoing(messages[5:])
+    assert fewer.messages == given["messages"][4:]
+    assert fewer.lost == []
