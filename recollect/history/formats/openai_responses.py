@@ -105,6 +105,8 @@ def _message(item: JsonObject, where: str) -> list[Part]:
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
     found = [_part(block, at) for block, at in blocks(content, f"{where}.content")]
+    # An empty message is a part too: were it none, what is kept of its run could only be all of it.
+    found = found or [{"type": "text", "text": ""}]
     if item["role"] == "assistant":
         found[1:] = [{**part, "continues": True} for part in found[1:]]
     return found

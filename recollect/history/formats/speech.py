@@ -87,19 +87,25 @@ def fit(said: Sequence[Said], limits: Limits, lost: list[str]) -> None:
     A changed id ends in the message's `seq`, so that it stays the same while the window moves.
     """
     ids = _Ids(limits)
-    open_calls = Waiting[str]()
+    open_calls = Waiting[tuple[Part, str]]()
     for message in said:
         for part in message.parts:
             if part["type"] == "tool_call":
                 part["id"], given = ids.of_call(part, message.seq), part["id"]
-                open_calls.add(given, part["id"])
+                open_calls.add(given, (part, part["name"]))
                 if not limits.name.fullmatch(part["name"]) or len(part["name"]) > limits.name_length:
                     message.lose(lost, "the name of a tool, in characters that are not accepted here")
                     part["name"] = _worded(part["name"])[: limits.name_length]
             elif part["type"] == "tool_result":
                 # Some servers give parallel calls one id: then results come in the order of calls.
                 call = open_calls.take(part["call_id"])
-                part["call_id"] = ids.of_result(part, message.seq) if call is None else call
+                if call is None:
+                    part["call_id"] = ids.of_result(part, message.seq)
+                    continue
+                called, name = call
+                part["call_id"] = called["id"]
+                if part.get("name") == name:
+                    part["name"] = called["name"]
 
 
 class _Ids:

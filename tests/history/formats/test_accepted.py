@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from recollect.history.formats import anthropic, anthropic_out, gemini, openai, vercel
+from recollect.history.formats import anthropic, anthropic_out, gemini, openai, openai_responses, vercel
 from recollect.history.payloads import PayloadFormat, messages_from
 from recollect.models.errors import InvalidArgument
 from recollect.models.message import NewMessage, Part
@@ -174,3 +174,25 @@ def test_no_more_cache_marks_go_out_than_a_request_may_have() -> None:
     fewer = anthropic.outgoing(messages[5:])
     assert fewer.messages == given["messages"][4:]
     assert fewer.lost == []
+
+
+def test_a_result_has_the_name_that_its_call_goes_out_with() -> None:
+    call: Part = {"type": "tool_call", "id": "1", "name": "files/read", "arguments": {}}
+    result = {"type": "tool_result", "call_id": "1", "name": "files/read", "content": "ok"}
+    said = [NewMessage("user", "Go."), NewMessage("assistant", [call]), NewMessage("tool", [result])]
+    _, asked, answered = gemini.outgoing(stored(said)).messages
+    assert asked["parts"][0]["functionCall"]["name"] == "files_read"
+    assert answered["parts"][0]["functionResponse"]["name"] == "files_read"
+
+
+def test_a_call_beside_an_empty_message_gets_an_id_of_its_own() -> None:
+    """Some servers number their calls anew in every answer, and begin it with a message without content."""
+    answer: list[dict[str, Any]] = [
+        {"type": "message", "role": "assistant", "id": "msg_1", "status": "completed", "content": []},
+        {"type": "function_call", "call_id": "call_0", "name": "look", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "call_0", "output": "ok"},
+    ]
+    messages = stored(openai_responses.incoming([*answer, *answer]))
+    rendered = openai_responses.outgoing(messages).messages
+    assert [item["call_id"] for item in rendered] == ["call_0", "call_0", "call_0_3", "call_0_3"]
+    assert openai_responses.outgoing(messages, exact=True).messages == [*answer, *answer]
