@@ -146,6 +146,8 @@ def test_calls_without_ids_get_one_that_stays_the_same_while_the_window_moves() 
     ids = [block["id"] for message in (whole[1], whole[5]) for block in message["content"] if "id" in block]
     assert ids == ["weather_0_2", "weather_1_2", "now_0_2", "weather_0_6", "weather_1_6", "now_0_6"]
     assert anthropic.outgoing(messages[4:]).messages == whole[4:]
+    shown = [part for message in vercel.outgoing(messages).messages for part in message["parts"]]
+    assert [part["toolCallId"] for part in shown if "toolCallId" in part] == ids
     assert gemini.outgoing(messages).messages == [*turn, *turn]
 
 
