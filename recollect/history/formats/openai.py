@@ -29,6 +29,9 @@ LIMITS = speech.Limits(
     keeps_made=lambda part: part.get("kind") == "function",
 )
 
+_REASONING = ("reasoning_content", "reasoning")
+"""Where other servers that speak this format put reasoning in words. Some want it back."""
+
 _ROLES = ("developer", "system", "user", "assistant", "tool", "function")
 _AUTHOR = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _AUDIO = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3"}
@@ -101,6 +104,7 @@ def _heard(value: JsonObject, where: str) -> Said:
     if isinstance(name, str) and _AUTHOR.fullmatch(name):
         said.author = name
     if role == "assistant":
+        said.parts = _reasoning(value) + said.parts
         refusal = value.get("refusal")
         if isinstance(refusal, str):
             said.parts.append({"type": "refusal", "text": refusal})
@@ -111,6 +115,14 @@ def _heard(value: JsonObject, where: str) -> Said:
     elif "content" not in value:
         raise InvalidArgument(f"{where}.content", "is missing")
     return said
+
+
+def _reasoning(value: JsonObject) -> list[Part]:
+    for field in _REASONING:
+        words = value.get(field)
+        if isinstance(words, str) and words:
+            return [{"type": "reasoning", "text": words, "field": field}]
+    return []
 
 
 def _parts(content: object, where: str) -> list[Part]:
@@ -227,6 +239,8 @@ def _assistant(said: Said, style: str, lost: list[str]) -> JsonObject:
             value["audio"] = {"id": held}
         elif part["type"] == "other" and part.get("format") == "openai":
             words.append(part["value"])
+        elif part["type"] == "reasoning" and part.get("field") in _REASONING:
+            value[part["field"]] = part.get("text", "")
         elif part["type"] not in ("reasoning", "other"):
             words.append(_text(said, part, lost))
         elif not speech.is_step(part):

@@ -196,3 +196,18 @@ def test_a_call_beside_an_empty_message_gets_an_id_of_its_own() -> None:
     rendered = openai_responses.outgoing(messages).messages
     assert [item["call_id"] for item in rendered] == ["call_0", "call_0", "call_0_3", "call_0_3"]
     assert openai_responses.outgoing(messages, exact=True).messages == [*answer, *answer]
+
+
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+def test_reasoning_of_servers_that_speak_openais_format_counts_and_goes_elsewhere_as_such(field: str) -> None:
+    given = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Hello.", field: "They greet me. " * 400},
+    ]
+    messages = counted(openai.incoming(given))
+    assert messages[1].token_count > 1_200
+    assert openai.outgoing(messages).messages == given
+    assert openai.outgoing(messages, exact=True).messages == given
+    (part,) = vercel.outgoing(messages).messages[1]["parts"][:1]
+    assert part == {"type": "reasoning", "text": given[1][field]}
+    assert windowed(read(messages), 1_000, "openai").messages[1] == {"role": "assistant", "content": "Hello."}
