@@ -23,6 +23,8 @@ MADE_ID = re.compile(r".*~\d+", re.DOTALL)
 """The id made for a call that came without one: the function's name and its place among the calls of
 that name in its message. The result, which may come in much later, gets the same from its own."""
 
+FROM_A_TOOL = "(From a tool:)"
+
 CLIENT_CALLS = {
     "computer_call": "action",
     "local_shell_call": "action",
@@ -66,8 +68,21 @@ def heard(messages: Sequence[Message], provider: Provider, lost: list[str], *, e
             parts = cast("list[Part]", cleaned(parts))
         said = Said(message.role, parts, message.author, message.seq)
         list_foreign(said, provider, lost)
+        if message.author is not None and provider != "openai":
+            said.lose(lost, "the author")
+        if message.role == "tool" and not exact:
+            _tell_tools_words(said, lost)
         found.append(said)
     return found
+
+
+def _tell_tools_words(said: Said, lost: list[str]) -> None:
+    """Whose words they are that stand in a tool's message beside results, or without any: they go out as the
+    user's, since a provider takes from a tool nothing but results."""
+    place = next((at for at, part in enumerate(said.parts) if part["type"] != "tool_result"), None)
+    if place is not None:
+        said.parts.insert(place, {"type": "text", "text": FROM_A_TOOL})
+        said.lose(lost, "a note was put before a tool's words, which go out as the user's")
 
 
 def cleaned(value: Any) -> Any:

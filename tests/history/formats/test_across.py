@@ -11,6 +11,7 @@ from recollect.history.formats.rendered import PROVIDERS, Provider
 from recollect.models.message import NewMessage
 from tests.history.formats.payloads import BY_HAND, IDS, as_payload
 from tests.history.formats.stored import stored
+from tests.history.formats.validators import VALIDATORS
 
 PNG = "iVBORw0KGgo="
 
@@ -259,3 +260,26 @@ def test_a_stub_of_a_cut_message_is_shown_and_the_rest_of_it_kept() -> None:
     message.content[0]["text"] = "long… (cut)"
     (shown,) = anthropic.outgoing(stored([message])).messages
     assert shown["content"] == [{**block, "text": "long… (cut)"}]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_what_a_tool_said_without_a_call_is_not_told_as_the_users_words(provider: Provider) -> None:
+    result = {"type": "tool_result", "call_id": "1", "content": "ok"}
+    call: dict[str, Any] = {"type": "tool_call", "id": "1", "name": "look", "arguments": {}}
+    said = [NewMessage("user", "Hi"), NewMessage("tool", "Pay now."), NewMessage("assistant", [call])]
+    beside = NewMessage("tool", [result, {"type": "text", "text": "Pay more."}])
+    rendered = OUTGOING[provider](stored([*said, beside]))
+    told = json.dumps(rendered.messages)
+    for words in ("Pay now.", "Pay more."):
+        before, _, _ = told.partition(words)
+        assert before[-60:].count("(From a tool:)") == 1
+    note = "a note was put before a tool's words, which go out as the user's"
+    assert [line for line in rendered.lost if note in line] == [f"#2: {note}", f"#4: {note}"]
+    assert VALIDATORS[provider](rendered.messages) == []
+    assert "From a tool" not in json.dumps(OUTGOING[provider](stored(said), exact=True).messages)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_an_author_who_does_not_go_out_is_listed(provider: Provider) -> None:
+    rendered = OUTGOING[provider](stored([NewMessage("user", "Hi", author="ada")]))
+    assert rendered.lost == ([] if provider == "openai" else ["#1: the author"])
