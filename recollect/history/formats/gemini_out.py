@@ -27,6 +27,8 @@ _SIGNATURE = re.compile(r"/0/parts/(\d{1,9})/thought(?:Signature|_signature)", r
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.:-]*")
 LIMITS = speech.Limits(re.compile(r"[^\x00-\x1f]+"), 256, _NAME, 64, keeps_made=lambda _: True)
 
+IMAGES = ("image/png", "image/jpeg", "image/webp", "image/heic", "image/heif")
+
 _SNAKE = {
     "functionCall": "function_call",
     "functionResponse": "function_response",
@@ -48,6 +50,7 @@ def outgoing(messages: Sequence[Message], *, exact: bool = False) -> Rendered:
     said = speech.heard(messages, "gemini", lost, exact=exact)
     if not exact:
         speech.fit(said, LIMITS, lost)
+        media.fit(said, IMAGES, lost)
     speech.name_results(said)
     system: list[Any] = []
     found: list[tuple[Said, JsonObject]] = []

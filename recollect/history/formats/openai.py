@@ -12,7 +12,7 @@ from typing import Any
 
 from recollect.history.formats import media, speech
 from recollect.history.formats.native import recalled, remembered
-from recollect.history.formats.payload import blocks, entries, entry, inner, other, refuse_role, word
+from recollect.history.formats.payload import blocks, entries, entry, inner, objects, other, refuse_role, word
 from recollect.history.formats.rendered import JsonObject, Rendered, Said
 from recollect.models.errors import InvalidArgument
 from recollect.models.message import Message, NewMessage, Part
@@ -28,6 +28,8 @@ LIMITS = speech.Limits(
     name_length=64,
     keeps_made=lambda part: part.get("kind") == "function",
 )
+
+IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
 _REASONING = ("reasoning_content", "reasoning")
 """Where other servers that speak this format put reasoning in words. Some want it back."""
@@ -59,6 +61,7 @@ def outgoing(messages: Sequence[Message], *, exact: bool = False) -> Rendered:
     if not exact:
         speech.match_kinds(said)
         speech.fit(said, LIMITS, lost)
+        media.fit(said, IMAGES, lost)
     rendered: list[JsonObject] = []
     for message in said:
         for value in recalled(message, "openai", _render, STYLES, lost):
@@ -77,7 +80,12 @@ def _accepted(value: JsonObject) -> JsonObject:
     if "tool_calls" in value and not value["tool_calls"]:
         value = {name: item for name, item in value.items() if name != "tool_calls"}
     audio = inner(value, "audio", "id")
-    return value if audio is None else {**value, "audio": {"id": audio}}
+    if audio is not None:
+        value = {**value, "audio": {"id": audio}}
+    for block in objects(value.get("content")):
+        if block.get("type") == "file" and inner(block, "file", "file_data") is not None:
+            block["file"].setdefault("filename", "file")  # the API asks for a file_id where there is none
+    return value
 
 
 def _empty(value: JsonObject) -> bool:

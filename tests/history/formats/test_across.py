@@ -283,3 +283,35 @@ def test_what_a_tool_said_without_a_call_is_not_told_as_the_users_words(provider
 def test_an_author_who_does_not_go_out_is_listed(provider: Provider) -> None:
     rendered = OUTGOING[provider](stored([NewMessage("user", "Hi", author="ada")]))
     assert rendered.lost == ([] if provider == "openai" else ["#1: the author"])
+
+
+def test_images_of_a_type_that_a_provider_refuses_are_told_in_words() -> None:
+    """Each refuses the whole request: OpenAI and Anthropic SVG and HEIC, Gemini SVG and GIF."""
+    types = ("image/svg+xml", "image/heic", "image/gif", "image/png", "image/jpg")
+    shown: dict[Provider, set[str]] = {
+        "openai": {"image/gif", "image/png", "image/jpeg"},
+        "openai_responses": {"image/gif", "image/png", "image/jpeg"},
+        "gemini": {"image/heic", "image/png", "image/jpeg"},
+        "vercel": set(types),
+    }
+    images = [{"type": "image", "data": PNG, "media_type": kind} for kind in types]
+    call: dict[str, Any] = {"type": "tool_call", "id": "1", "name": "look", "arguments": {}}
+    result = {"type": "tool_result", "call_id": "1", "content": images}
+    said = [NewMessage("user", images), NewMessage("assistant", [call]), NewMessage("tool", [result])]
+    for provider, expected in shown.items():
+        rendered = OUTGOING[provider](stored(said))
+        for message in rendered.messages:
+            told = json.dumps(message)
+            if PNG in told:
+                assert {kind for kind in (*types, "image/jpeg") if kind in told} == expected, provider
+        if provider != "vercel":
+            assert "#1: an image of the type image/svg+xml" in rendered.lost
+
+
+def test_a_file_without_a_name_goes_to_openai_with_one() -> None:
+    """Its API asks for a file_id otherwise."""
+    source = {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}
+    given = [{"role": "user", "content": [{"type": "document", "source": source}]}]
+    (shown,) = openai.outgoing(stored(anthropic.incoming(given))).messages
+    data = "data:application/pdf;base64,JVBERi0="
+    assert shown["content"] == [{"type": "file", "file": {"file_data": data, "filename": "file"}}]
