@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from recollect.history.formats import hosted, media, speech
 from recollect.history.formats.native import recalled
+from recollect.history.formats.payload import objects
 from recollect.history.formats.rendered import JsonObject, Rendered, Said
 from recollect.models.message import Message, Part
 from recollect.models.parts import part_text
@@ -51,9 +52,20 @@ def outgoing(messages: Sequence[Message], *, exact: bool = False) -> Rendered:
         elif item.get("type") == "reasoning" and not followed:
             message.lose(lost, "reasoning that nothing followed")
         else:
-            rendered.append(item)
+            rendered.append(_without_parsed(item))
             followed = _is_models(item)
     return Rendered(rendered[::-1], lost=lost)
+
+
+def _without_parsed(item: JsonObject) -> JsonObject:
+    """An item as the API takes it back: its SDK adds what it parsed, and leaves that out of requests."""
+    for holder, field in (
+        (item, "parsed_arguments"),
+        *((block, "parsed") for block in objects(item.get("content"))),
+    ):
+        if holder.get("type") in ("function_call", "output_text"):
+            holder.pop(field, None)
+    return item
 
 
 def _is_models(item: JsonObject) -> bool:

@@ -211,3 +211,25 @@ def test_reasoning_of_servers_that_speak_openais_format_counts_and_goes_elsewher
     (part,) = vercel.outgoing(messages).messages[1]["parts"][:1]
     assert part == {"type": "reasoning", "text": given[1][field]}
     assert windowed(read(messages), 1_000, "openai").messages[1] == {"role": "assistant", "content": "Hello."}
+
+
+def test_what_openais_sdk_parsed_of_an_answer_does_not_go_back() -> None:
+    """As its `model_dump` gives it of every answer that was streamed. The API refuses unknown fields."""
+    message: dict[str, Any] = {
+        "type": "message",
+        "id": "msg_1",
+        "role": "assistant",
+        "status": "completed",
+        "content": [{"type": "output_text", "text": "Hi", "annotations": []}],
+    }
+    call = {"type": "function_call", "id": "fc_1", "call_id": "c", "name": "look", "arguments": "{}"}
+    result = {"type": "function_call_output", "call_id": "c", "output": "ok"}
+    (block,) = message["content"]
+    given = [
+        {**message, "content": [{**block, "parsed": None}]},
+        {**call, "parsed_arguments": {"at": 1}},
+        result,
+    ]
+    messages = stored(openai_responses.incoming(given))
+    assert openai_responses.outgoing(messages).messages == [message, call, result]
+    assert openai_responses.outgoing(messages, exact=True).messages == given
