@@ -65,6 +65,14 @@ def test_a_search_that_never_ended_is_left_out_once_the_user_went_on() -> None:
     assert rendered.lost == ["#2: server_tool_use, whose other half is not shown"]
 
 
+def test_a_search_that_never_ended_is_left_out_as_often_as_it_was_stored() -> None:
+    begun = [{"role": "user", "content": "When?"}, {"role": "assistant", "content": [text("Hm."), SEARCH]}]
+    rendered = anthropic.outgoing(
+        stored(anthropic.incoming([*begun, begun[1], {"role": "user", "content": "So?"}]))
+    )
+    assert kinds(rendered) == [["text", "text"]]
+
+
 def test_an_outcome_whose_call_is_outside_the_window_is_left_out() -> None:
     later = anthropic.incoming([{"role": "assistant", "content": [outcome(), text("At noon.")]}])
     rendered = anthropic.outgoing(stored([NewMessage("user", "And?"), *later]))
