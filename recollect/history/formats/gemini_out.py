@@ -62,6 +62,8 @@ def outgoing(messages: Sequence[Message], *, exact: bool = False) -> Rendered:
             system.append(value["system"])
             if found:
                 message.lose(lost, "the place of instructions among the messages")
+    if not exact:
+        system = [value for value in map(_without_blanks, system) if value]
     rendered = [value for _, value in found] if exact else _accepted(found, lost)
     return Rendered(rendered, _joined(system), lost)
 
@@ -118,6 +120,15 @@ def _is_blank(part: JsonObject) -> bool:
     """A part without content. An empty text that carries a signature has to go back."""
     filled = any(value not in (None, "", False) for name, value in part.items() if name != "thought")
     return not filled
+
+
+def _without_blanks(system: Any) -> Any:
+    """A system instruction without empty parts, which the API refuses; nothing where no part is left."""
+    if isinstance(system, str):
+        return system
+    parts = objects(system.get("parts"))
+    kept = [part for part in parts if not _is_blank(part)]
+    return None if not kept else system if len(kept) == len(parts) else {**system, "parts": kept}
 
 
 def _joined(system: list[Any]) -> str | JsonObject | None:

@@ -315,3 +315,14 @@ def test_a_file_without_a_name_goes_to_openai_with_one() -> None:
     (shown,) = openai.outgoing(stored(anthropic.incoming(given))).messages
     data = "data:application/pdf;base64,JVBERi0="
     assert shown["content"] == [{"type": "file", "file": {"file_data": data, "filename": "file"}}]
+
+
+def test_blank_instructions_do_not_go_to_gemini() -> None:
+    said = [NewMessage("system", ""), NewMessage("user", "Hi")]
+    assert gemini.outgoing(stored(said)).system is None
+    given: dict[str, Any] = {
+        "contents": [],
+        "systemInstruction": {"parts": [{"text": ""}, {"text": "Be brief."}]},
+    }
+    assert gemini.outgoing(stored(gemini.incoming(given))).system == {"parts": [{"text": "Be brief."}]}
+    assert gemini.outgoing(stored(gemini.incoming(given)), exact=True).system == given["systemInstruction"]
