@@ -7,10 +7,11 @@ share; what each provider demands of its list stands in its own module.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from recollect.history.formats.native import list_foreign
 from recollect.history.formats.payload import inner
@@ -284,11 +285,17 @@ def parsed(text: str) -> Any:
     """JSON, or None for what is not. NUL and lone surrogates, which it may hold as escapes, are replaced
     here: what `heard` saw was the text."""
     try:
-        value = json.loads(text, parse_constant=_no_json)
+        value = json.loads(text, parse_constant=_no_json, parse_float=_finite)
     except (ValueError, RecursionError):
         return None
     return cleaned(value) if _ESCAPED.search(text) else value
 
 
-def _no_json(name: str) -> None:
+def _finite(written: str) -> float:
+    """A number, unless it is larger than a float: that would be shown as Infinity, which is no JSON."""
+    value = float(written)
+    return value if math.isfinite(value) else _no_json(written)
+
+
+def _no_json(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from recollect.history.formats import anthropic, anthropic_out, gemini, openai, openai_responses, vercel
+from recollect.history.formats.providers import OUTGOING
+from recollect.history.formats.rendered import PROVIDERS, Provider
 from recollect.history.payloads import PayloadFormat, messages_from
 from recollect.models.errors import InvalidArgument
 from recollect.models.message import NewMessage, Part
@@ -74,6 +77,17 @@ def test_escapes_in_written_arguments_become_no_lone_surrogates() -> None:
     call = {"type": "tool_call", "id": "1", "name": "look", "arguments": '{"at": "\\ud800 \\u0000"}'}
     rendered = anthropic.outgoing(stored([NewMessage("user", "Look"), NewMessage("assistant", [call])]))
     assert rendered.messages[1]["content"][0]["input"] == {"at": "\ufffd \ufffd"}
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_number_larger_than_a_float_does_not_become_infinity(provider: Provider) -> None:
+    """Which is no JSON: whoever reads the window over HTTP could not."""
+    call = {"type": "tool_call", "id": "1", "name": "look", "arguments": '{"at": 1e999}'}
+    json_result = {"content": '{"at": -1e999}', "media_type": "application/json"}
+    result = {"type": "tool_result", "call_id": "1", **json_result}
+    said = [NewMessage("user", "Look"), NewMessage("assistant", [call]), NewMessage("tool", [result])]
+    shown = json.dumps(OUTGOING[provider](stored(said)).messages, allow_nan=False)
+    assert shown.count("1e999") == 2
 
 
 def test_instructions_hold_no_images_where_they_are_text_alone() -> None:
