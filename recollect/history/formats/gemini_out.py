@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any, cast
 
 from recollect.history.formats import media, speech
@@ -86,29 +86,46 @@ def _accepted(found: list[tuple[Said, JsonObject]], lost: list[str]) -> list[Jso
                 rendered.append({"role": "user", "parts": [{"text": OPENING}]})
             same = parts == value.get("parts") and value.get("role", "user") == role
             rendered.append(value if same else {"role": role, "parts": parts})
+    ids = _ids(found)
     for before, after in pairwise(rendered):
-        parts = _answers_first(before["parts"], after["parts"])
+        parts = _answers_first(before["parts"], after["parts"], ids)
         if parts != after["parts"]:
             after["parts"] = parts
     return rendered
 
 
-def _answers_first(calls: list[JsonObject], parts: list[JsonObject]) -> list[JsonObject]:
+def _ids(found: list[tuple[Said, JsonObject]]) -> dict[int, str]:
+    """The ids that calls and results have here, by what is rendered of them. Gemini never sees those that
+    were made; without them a note in place of one result would pass for that of another call of its name."""
+    ids: dict[int, str] = {}
+    for _, values in groupby(found, key=lambda each: id(each[0])):
+        entries = list(values)
+        message = entries[0][0]
+        called = iter([part["id"] for part in message.parts if part["type"] == "tool_call"])
+        answered = iter([part["call_id"] for part in message.parts if part["type"] == "tool_result"])
+        for part in (part for _, value in entries for part in objects(value.get("parts"))):
+            for name, left in (("functionCall", called), ("functionResponse", answered)):
+                if (shown := _get(part, name)) is not None:
+                    ids[id(shown)] = next(left, "")
+    return ids
+
+
+def _answers_first(calls: list[JsonObject], parts: list[JsonObject], ids: dict[int, str]) -> list[JsonObject]:
     """Results first, in the order of their calls: that is how those without ids find their calls."""
     called = [call for part in calls if (call := _get(part, "functionCall"))]
     free = Waiting[int]()
     for place, call in enumerate(called):
-        free.add(_ident(call), place)
+        free.add(_ident(call, ids), place)
     places: dict[int, int] = {}
     for index, part in enumerate(parts):
         response = _get(part, "functionResponse")
-        place = free.take(_ident(response or {}))
+        place = free.take(_ident(response or {}, ids))
         places[index] = len(called) + (not response) if place is None else place
     return [parts[index] for index in sorted(places, key=lambda index: (places[index], index))]
 
 
-def _ident(call: JsonObject) -> str:
-    return json.dumps([call.get("id"), call.get("name")])
+def _ident(call: JsonObject, ids: dict[int, str]) -> str:
+    return json.dumps([call.get("id"), ids.get(id(call)), call.get("name")])
 
 
 def _get(part: JsonObject, name: str) -> JsonObject | None:

@@ -106,6 +106,20 @@ def test_calls_without_ids_of_two_tools_keep_their_names() -> None:
     assert [part["functionResponse"]["name"] for part in rendered.messages[2]["parts"]] == ["look", "read"]
 
 
+def test_a_note_for_one_of_two_calls_without_ids_stands_in_its_own_place() -> None:
+    calls = [{"functionCall": {"name": "look", "args": {"at": at}}} for at in ("a", "b")]
+    answer = {"functionResponse": {"name": "look", "response": {"output": "found"}}}
+    given: list[dict[str, Any]] = [
+        {"role": "user", "parts": [{"text": "Look."}]},
+        {"role": "model", "parts": calls},
+        {"role": "user", "parts": [answer]},
+        {"role": "user", "parts": [{"text": "So?"}]},
+    ]
+    window = windowed(read(counted(gemini.incoming(given))), 1_000, "gemini")
+    answers = [part["functionResponse"]["response"]["output"] for part in window.messages[2]["parts"][:2]]
+    assert answers == ["found", "No result was recorded for this call."]
+
+
 def test_a_call_that_waits_for_an_approval_is_settled_once_the_conversation_goes_on() -> None:
     asked: dict[str, Any] = {
         "type": "tool-pay",
