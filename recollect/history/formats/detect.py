@@ -38,8 +38,11 @@ def detect(payload: object) -> Provider | Literal["recollect"]:
             return "gemini"
         if "messages" not in payload:
             return "openai"
-        found = map(_of_entry, objects(cast("JsonObject", payload)["messages"]))
-        return next((format for format in found if format is not None), "anthropic")
+        for entry in objects(cast("JsonObject", payload)["messages"]):
+            found = _of_entry(entry)
+            if found is not None:
+                return found
+        return "anthropic"
     for entry in objects(payload):
         found = _of_entry(entry)
         if found is not None:
