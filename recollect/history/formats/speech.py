@@ -114,7 +114,7 @@ def fit(said: Sequence[Said], limits: Limits, lost: list[str]) -> None:
                     part["name"] = _worded(part["name"])[: limits.name_length]
             elif part["type"] == "tool_result":
                 # Some servers give parallel calls one id: then results come in the order of calls.
-                call = open_calls.take(part["call_id"])
+                call = open_calls.take(part["call_id"], last=is_note(part))
                 if call is None:
                     part["call_id"] = ids.of_result(part, message.seq)
                     continue
@@ -186,7 +186,7 @@ def match_kinds(said: Sequence[Said]) -> None:
             if part["type"] == "tool_call":
                 calls.add(part["id"], (part, message))
             elif part["type"] == "tool_result":
-                call, caller = calls.take(part["call_id"]) or (Part(), message)
+                call, caller = calls.take(part["call_id"], last=is_note(part)) or (Part(), message)
                 if call.get("kind") == "custom":
                     part["kind"] = "custom"
                 else:
@@ -230,6 +230,16 @@ def name_results(said: Sequence[Said]) -> None:
                 name = part["call_id"].partition("~")[0] if name is None else name
                 if not isinstance(part.get("name"), str):
                     part["name"] = name
+
+
+NOTE = "no_result"
+"""The field that marks a result which a window made, since none was recorded."""
+
+
+def is_note(part: Part) -> bool:
+    """Whether a result is one of those. Where several calls have one id, the results that did come are those
+    of the first ones, wherever the notes for the others stand."""
+    return part.get(NOTE) is True
 
 
 def is_step(part: Part) -> bool:
