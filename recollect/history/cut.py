@@ -11,7 +11,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from recollect.history.formats.speech import is_step
+from recollect.history.formats.gemini_out import with_signatures
+from recollect.history.formats.speech import CLIENT_CALLS, is_step
 from recollect.history.tokens import MESSAGE_OVERHEAD, estimate, estimate_part
 from recollect.models.message import Message, Part
 from recollect.models.parts import part_text
@@ -57,7 +58,7 @@ def cut(message: Message, tokens: int, beside: Beside = nothing) -> Message:
     whole = None if message.stored_metadata is None else int(message.stored_metadata)
     if whole is not None and whole <= len(message.text):
         whole = None  # all of the text was read: what is large is something else
-    parts = message.parts
+    parts = with_signatures(message.parts)
     sizes = [_size(message, part, whole) for part in parts]
     unknown = message.token_count - MESSAGE_OVERHEAD - sum(sizes)
     referred = [index for index, part in enumerate(parts) if part["type"] in _REFERRED]
@@ -130,8 +131,9 @@ def _stub(
 ) -> Part | None:
     """What stands for a part that is too large; None for reasoning, which nobody can read in pieces."""
     kind = part["type"]
-    if kind == "reasoning":  # OpenAI wants the sealed form before what it led to
-        sealed = part.get("provider") == "openai" and "id" in part
+    if kind == "reasoning":  # OpenAI and Anthropic want the sealed form before what it led to
+        seal = {"openai": "id", "anthropic": "signature"}.get(str(part.get("provider")))
+        sealed = seal is not None and part.get(seal)
         return {name: part[name] for name in part if name not in ("text", "raw")} if sealed else None
     if kind == "tool_call":
         return _call(message, part, tokens)
@@ -145,8 +147,14 @@ def _stub(
             where = f"read_message seq={message.seq} offset={offset + shown}"
             return f"{total - shown} more characters; {where} has them"
 
-        return {**part, ("text" if kind in _WORDS else "content"): _start(words, tokens, rest, beside)}
+        field = "text" if kind in _WORDS else "content"
+        return {**_plain(part), field: _start(words, tokens, rest, beside)}
     return _reference(message, part)
+
+
+def _plain(part: Part) -> Part:
+    """The part without what only a whole one can be: a call or a result of OpenAI's own tools."""
+    return {name: value for name, value in part.items() if name != "kind" or value not in CLIENT_CALLS}
 
 
 def _reference(message: Message, part: Part) -> Part:
@@ -169,7 +177,7 @@ def _call(message: Message, part: Part, tokens: int) -> Part:
     steps = 0
     while True:
         arguments = {"cut": _start(_arguments(part), tokens, _exactly(message))}
-        shown = {**part, "arguments": arguments}
+        shown = {**_plain(part), "arguments": arguments}
         excess = estimate_part(shown) - most
         if excess <= 0 or tokens <= 0:
             return shown

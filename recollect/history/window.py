@@ -32,7 +32,7 @@ from recollect.history.exchanges import Unit, split_units
 from recollect.history.formats import text
 from recollect.history.formats.providers import OUTGOING
 from recollect.history.formats.rendered import Provider
-from recollect.history.formats.speech import steps
+from recollect.history.formats.speech import NOTE, steps
 from recollect.models.message import ContextWindow, Message, Part, Role
 
 NO_RESULT = "No result was recorded for this call."
@@ -242,7 +242,7 @@ def _answered(message: Message, calls: Iterable[str]) -> list[Message]:
 
 
 def _note(call: str) -> Part:
-    return {"type": "tool_result", "call_id": call, "content": NO_RESULT}
+    return {"type": "tool_result", "call_id": call, "content": NO_RESULT, NOTE: True}
 
 
 def _made(seq: int, role: Role, words: str, stored_parts: str | None) -> Message:

@@ -9,8 +9,9 @@
     refusal      text
     other        format, value: a block or item that only this provider's format has, as it was
 
-Fields that renderers know besides: `signature`, `encrypted` and `provider` on reasoning (who can
-read them), `name` on results and files, `media_type`, `provider` beside a file_id (who holds it),
+Fields that renderers know besides: `signature`, `encrypted` and `provider` on reasoning and Gemini's
+calls (who can read them), `name` on results and files, `media_type`, `provider` beside a file_id (who
+holds it),
 `kind` on calls and results that are no plain function's, `native` (what a provider sent beyond
 the part; see docs/formats.md).
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recollect.history.cut import LEAST_TOKENS, cut, least_tokens
+from recollect.history.formats import anthropic, gemini
 from recollect.history.tokens import estimate_message
 from recollect.models.message import Message, Part
 from tests.history.test_window import message
@@ -141,6 +142,33 @@ def test_openais_reasoning_stays_in_its_sealed_form() -> None:
     sealed = {"type": "reasoning", "text": PROSE, "id": "rs_1", "encrypted": "gAA", "provider": "openai"}
     whole = message(1, "assistant", [sealed, {"type": "text", "text": "So."}])
     assert cut(whole, 200).parts[0] == {name: sealed[name] for name in sealed if name != "text"}
+
+
+def test_anthropics_thinking_stays_in_its_sealed_form() -> None:
+    """Its API wants a turn that calls a tool to begin with the thinking that led to the call, and reads that
+    from the signature."""
+    thinking = {"type": "thinking", "thinking": PROSE, "signature": "EqQ="}
+    call: dict[str, Any] = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}}
+    (asked,) = anthropic.incoming([{"role": "assistant", "content": [thinking, call]}])
+    shown = cut(message(1, "assistant", asked.content), 200)
+    (rendered,) = anthropic.outgoing([shown, message(2, "tool", "ok")]).messages[1:2]
+    assert rendered["content"] == [{**thinking, "thinking": ""}, call]
+
+
+def test_geminis_signature_of_a_call_stays_when_the_call_is_cut() -> None:
+    """Its API refuses a call of the turn that goes on without it."""
+    write: dict[str, Any] = {"functionCall": {"name": "write", "args": {"body": PROSE}}}
+    look: dict[str, Any] = {"function_call": {"name": "look", "args": {}}}
+    thought = {"text": PROSE, "thought": True}
+    for parts in (
+        [thought, write | {"thoughtSignature": "CtsB"}],
+        [look | {"thought_signature": "CtsB"}, thought],
+    ):
+        (asked,) = gemini.incoming([{"role": "model", "parts": parts}])
+        shown = cut(message(1, "assistant", asked.content), 200)
+        (rendered,) = gemini.outgoing([message(0, "user", "Do."), shown]).messages[1]["parts"]
+        assert rendered["thoughtSignature"] == "CtsB"
+        assert rendered["functionCall"]["name"] == ("write" if thought is parts[0] else "look")
 
 
 def test_a_reference_with_a_long_name_takes_no_more_than_its_note() -> None:

@@ -239,6 +239,19 @@ def test_a_call_with_an_id_of_megabytes_is_reported_by_its_beginning() -> None:
     assert len(repair) < 300
 
 
+def test_a_note_for_one_of_two_calls_of_one_id_stands_for_the_second() -> None:
+    """The result that came is the first one's, as results come in the order of calls."""
+    calls: list[Part] = [
+        {"type": "tool_call", "id": "a", "name": "look", "arguments": {"at": at}} for at in ("here", "there")
+    ]
+    apart = windowed(path(("assistant", calls), ("tool", result("a"))), 1_000, "openai").messages
+    shown = {each["tool_call_id"]: each["content"] for each in apart[1:]}
+    ids = [call["id"] for call in apart[0]["tool_calls"]]
+    assert [shown[id] for id in ids] == ["found", "No result was recorded for this call."]
+    inside = windowed(path(("assistant", [*calls, *result("a")])), 1_000, "vercel").messages
+    assert [part["output"] for part in inside[0]["parts"]] == [shown[id] for id in ids]
+
+
 def test_a_result_without_its_call_is_left_out_and_reported() -> None:
     window = windowed(path(("tool", result("a")), ("user", "and?")), 1_000, "openai")
     assert shown(window) == ["and?"]

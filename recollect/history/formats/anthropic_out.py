@@ -18,6 +18,12 @@ LIMITS = speech.Limits(re.compile(r"[a-zA-Z0-9_-]+"), 64, re.compile(r"[a-zA-Z0-
 OPENING = "(The conversation goes on.)"
 """The user's message put in front of an assistant's: the list has to begin with the user."""
 
+FAILED = "(It failed without words.)"
+"""What stands in a failed result that has no content: the API wants some."""
+
+MOST_MARKS = 4
+"""As many of a request's blocks may have `cache_control`."""
+
 STYLES = ("plain", "blocks", "inline", "inline blocks")
 """Content as a string where it is one text, or always as blocks; inline: a system message that stands
 in the list, as newer models allow, and not apart."""
@@ -54,8 +60,27 @@ def outgoing(messages: Sequence[Message], *, exact: bool = False) -> Rendered:
             system.append(value.get("system"))
             if found:
                 message.lose(lost, "the place of instructions among the messages")
+    if not exact:
+        _leave_marks(system, found, lost)
     rendered = [value for _, value in found] if exact else _accepted(found, lost)
     return Rendered(rendered, _joined(system, exact=exact), lost)
+
+
+def _leave_marks(system: list[Any], found: list[tuple[Said, JsonObject]], lost: list[str]) -> None:
+    """No more cache marks than a request may have: the last ones, and before them those of the system prompt.
+    Each turn of an agent that marks what it sends last brings one more."""
+    front = [block for content in system for block in objects(content) if "cache_control" in block]
+    marked: list[tuple[Said, JsonObject]] = []
+    for message, value in found:
+        for block in objects(value.get("content")):
+            inside = objects(block.get("content")) if block.get("type") == "tool_result" else []
+            marked += [(message, each) for each in (*inside, block) if "cache_control" in each]
+    kept = front[-MOST_MARKS:]
+    for block in front[: len(front) - len(kept)]:
+        del block["cache_control"]
+    for message, block in marked[: max(0, len(marked) + len(kept) - MOST_MARKS)]:
+        del block["cache_control"]
+        message.lose(lost, "a cache mark, of which a request may have four")
 
 
 def _accepted(found: list[tuple[Said, JsonObject]], lost: list[str]) -> list[JsonObject]:
@@ -97,7 +122,7 @@ def _turn(message: Said, value: JsonObject, lost: list[str]) -> _Turn:
     content: Any = value.get("content")
     if isinstance(content, str):
         content = [{"type": "text", "text": content}]
-    kept = [block for block in map(_without_blanks, objects(content)) if _accepts(block)]
+    kept = [_told(message, _without_blanks(block), lost) for block in objects(content) if _accepts(block)]
     if "output_config" in value:  # a system message that changes settings
         return _Turn("system", kept or [{}], message, value)
     if not kept:
@@ -138,6 +163,16 @@ def _without_blanks(block: JsonObject) -> JsonObject:
         return block
     kept = [item for item in objects(cast("object", content)) if _accepts(item)]
     return block if kept == content else {**block, "content": kept}
+
+
+def _told(message: Said, block: JsonObject, lost: list[str]) -> JsonObject:
+    """With words in a result that failed without any, as a command does that only ends with a status."""
+    content: Any = block.get("content")
+    blank = not (content.strip() if isinstance(content, str) else content)
+    if block.get("type") != "tool_result" or block.get("is_error") is not True or not blank:
+        return block
+    message.lose(lost, "a note was put into a result that failed without words")
+    return {**block, "content": FAILED}
 
 
 def _is_thinking(block: JsonObject) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, cast
 
 from recollect.history.formats.payload import objects
 from recollect.history.formats.rendered import JsonObject, Provider
@@ -36,7 +36,13 @@ def detect(payload: object) -> Provider | Literal["recollect"]:
     if isinstance(payload, dict):
         if "contents" in payload or "systemInstruction" in payload or "system_instruction" in payload:
             return "gemini"
-        return "anthropic" if "messages" in payload else "openai"
+        if "messages" not in payload:
+            return "openai"
+        for entry in objects(cast("JsonObject", payload)["messages"]):
+            found = _of_entry(entry)
+            if found is not None:
+                return found
+        return "anthropic"
     for entry in objects(payload):
         found = _of_entry(entry)
         if found is not None:

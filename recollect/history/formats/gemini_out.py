@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any, cast
 
 from recollect.history.formats import media, speech
 from recollect.history.formats.native import recalled
-from recollect.history.formats.payload import objects
+from recollect.history.formats.payload import inner, objects
 from recollect.history.formats.rendered import JsonObject, Rendered, Said
 from recollect.history.formats.waiting import Waiting
 from recollect.models.message import Message, Part
@@ -22,8 +22,12 @@ OPENING = "(The conversation goes on.)"
 STYLES = ("camel", "snake", "text", "snake text")
 """The spelling of field names; `text`: a system instruction that is a mere string."""
 
+_SIGNATURE = re.compile(r"/0/parts/(\d{1,9})/thought(?:Signature|_signature)", re.ASCII)
+
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.:-]*")
 LIMITS = speech.Limits(re.compile(r"[^\x00-\x1f]+"), 256, _NAME, 64, keeps_made=lambda _: True)
+
+IMAGES = ("image/png", "image/jpeg", "image/webp", "image/heic", "image/heif")
 
 _SNAKE = {
     "functionCall": "function_call",
@@ -46,6 +50,7 @@ def outgoing(messages: Sequence[Message], *, exact: bool = False) -> Rendered:
     said = speech.heard(messages, "gemini", lost, exact=exact)
     if not exact:
         speech.fit(said, LIMITS, lost)
+        media.fit(said, IMAGES, lost)
     speech.name_results(said)
     system: list[Any] = []
     found: list[tuple[Said, JsonObject]] = []
@@ -57,6 +62,8 @@ def outgoing(messages: Sequence[Message], *, exact: bool = False) -> Rendered:
             system.append(value["system"])
             if found:
                 message.lose(lost, "the place of instructions among the messages")
+    if not exact:
+        system = [value for value in map(_without_blanks, system) if value]
     rendered = [value for _, value in found] if exact else _accepted(found, lost)
     return Rendered(rendered, _joined(system), lost)
 
@@ -79,29 +86,46 @@ def _accepted(found: list[tuple[Said, JsonObject]], lost: list[str]) -> list[Jso
                 rendered.append({"role": "user", "parts": [{"text": OPENING}]})
             same = parts == value.get("parts") and value.get("role", "user") == role
             rendered.append(value if same else {"role": role, "parts": parts})
+    ids = _ids(found)
     for before, after in pairwise(rendered):
-        parts = _answers_first(before["parts"], after["parts"])
+        parts = _answers_first(before["parts"], after["parts"], ids)
         if parts != after["parts"]:
             after["parts"] = parts
     return rendered
 
 
-def _answers_first(calls: list[JsonObject], parts: list[JsonObject]) -> list[JsonObject]:
+def _ids(found: list[tuple[Said, JsonObject]]) -> dict[int, str]:
+    """The ids that calls and results have here, by what is rendered of them. Gemini never sees those that
+    were made; without them a note in place of one result would pass for that of another call of its name."""
+    ids: dict[int, str] = {}
+    for _, values in groupby(found, key=lambda each: id(each[0])):
+        entries = list(values)
+        message = entries[0][0]
+        called = iter([part["id"] for part in message.parts if part["type"] == "tool_call"])
+        answered = iter([part["call_id"] for part in message.parts if part["type"] == "tool_result"])
+        for part in (part for _, value in entries for part in objects(value.get("parts"))):
+            for name, left in (("functionCall", called), ("functionResponse", answered)):
+                if (shown := _get(part, name)) is not None:
+                    ids[id(shown)] = next(left, "")
+    return ids
+
+
+def _answers_first(calls: list[JsonObject], parts: list[JsonObject], ids: dict[int, str]) -> list[JsonObject]:
     """Results first, in the order of their calls: that is how those without ids find their calls."""
     called = [call for part in calls if (call := _get(part, "functionCall"))]
     free = Waiting[int]()
     for place, call in enumerate(called):
-        free.add(_ident(call), place)
+        free.add(_ident(call, ids), place)
     places: dict[int, int] = {}
     for index, part in enumerate(parts):
         response = _get(part, "functionResponse")
-        place = free.take(_ident(response or {}))
+        place = free.take(_ident(response or {}, ids))
         places[index] = len(called) + (not response) if place is None else place
     return [parts[index] for index in sorted(places, key=lambda index: (places[index], index))]
 
 
-def _ident(call: JsonObject) -> str:
-    return json.dumps([call.get("id"), call.get("name")])
+def _ident(call: JsonObject, ids: dict[int, str]) -> str:
+    return json.dumps([call.get("id"), ids.get(id(call)), call.get("name")])
 
 
 def _get(part: JsonObject, name: str) -> JsonObject | None:
@@ -113,6 +137,15 @@ def _is_blank(part: JsonObject) -> bool:
     """A part without content. An empty text that carries a signature has to go back."""
     filled = any(value not in (None, "", False) for name, value in part.items() if name != "thought")
     return not filled
+
+
+def _without_blanks(system: Any) -> Any:
+    """A system instruction without empty parts, which the API refuses; nothing where no part is left."""
+    if isinstance(system, str):
+        return system
+    parts = objects(system.get("parts"))
+    kept = [part for part in parts if not _is_blank(part)]
+    return None if not kept else system if len(kept) == len(parts) else {**system, "parts": kept}
 
 
 def _joined(system: list[Any]) -> str | JsonObject | None:
@@ -170,7 +203,7 @@ def _part(said: Said, part: Part, lost: list[str]) -> JsonObject | None:
     if kind == "tool_call":
         made = speech.MADE_ID.fullmatch(part["id"])
         call = {"name": part["name"], "args": speech.arguments_object(part)}
-        return {"functionCall": call if made else {"id": part["id"], **call}}
+        return {"functionCall": call if made else {"id": part["id"], **call}, **_signed(part)}
     if kind == "tool_result":
         return {"functionResponse": _response(said, part, lost)}
     shown = _media(part)
@@ -188,8 +221,24 @@ def _thought(said: Said, part: Part, lost: list[str]) -> JsonObject | None:
             return {"text": "", "thought": True}
         said.lose(lost, "reasoning that only its own provider can read")
         return None
+    return {"text": text, "thought": True, **_signed(part)}
+
+
+def _signed(part: Part) -> JsonObject:
     signed = part.get("provider") == "gemini" and isinstance(part.get("signature"), str)
-    return {"text": text, "thought": True} | ({"thoughtSignature": part["signature"]} if signed else {})
+    return {"thoughtSignature": part["signature"]} if signed else {}
+
+
+def with_signatures(parts: list[Part]) -> list[Part]:
+    """The parts of a message, in which calls hold the signatures that `native` keeps for Gemini."""
+    kept: Any = inner(parts[0], "native", "gemini", "set")
+    signed = parts.copy()
+    for pointer, value in cast("JsonObject", kept).items() if isinstance(kept, dict) else ():
+        found = _SIGNATURE.fullmatch(pointer)
+        place = int(found[1]) if found else len(parts)
+        if place < len(parts) and parts[place]["type"] == "tool_call" and isinstance(value, str):
+            signed[place] = {**parts[place], "signature": value, "provider": "gemini"}
+    return signed
 
 
 def _media(part: Part) -> JsonObject | None:

@@ -34,14 +34,17 @@ def halves(entries: Sequence[tuple[JsonObject, int]], settled: int) -> list[int]
     settled:  the message of the last words of a user: a call after it may still be going on.
     """
     waiting: dict[str, int] = {}
+    unanswered: list[int] = []
     found: list[int] = []
     for index, (entry, _) in enumerate(entries):
         call, outcome = _named(entry, _call_field(entry)), _named(entry, _outcome_field(entry))
         if call is not None:
+            if call in waiting:  # an answer that was stored twice, as by a retry without a key
+                unanswered.append(waiting[call])
             waiting[call] = index
         elif outcome is not None and waiting.pop(outcome, None) is None:
             found.append(index)
-    for index in waiting.values():
+    for index in (*unanswered, *waiting.values()):
         entry, at = entries[index]
         if at < settled and entry["type"] not in _WAIT:
             found.append(index)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Sequence
+from typing import cast
 
+from recollect.history.formats.rendered import Said
 from recollect.models.message import Part
 from recollect.models.parts import readable
 
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,([A-Za-z0-9+/=_-]*)", re.ASCII)
+
+_TYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}", re.ASCII)
 
 _MEDIA_TYPES = {
     "aac": "audio/aac",
@@ -67,6 +72,31 @@ def text(part: Part) -> str | None:
         return base64.b64decode(encoded, validate=True).decode()
     except ValueError:
         return None
+
+
+def fit(said: Sequence[Said], images: Sequence[str], lost: list[str]) -> None:
+    """Put words in place of images whose bytes are of a type that the provider refuses, as it then does with
+    the whole request; also within results."""
+    for message in said:
+        message.parts[:] = [_fitting(message, part, images, lost) for part in message.parts]
+
+
+def _fitting(said: Said, part: Part, images: Sequence[str], lost: list[str]) -> Part:
+    if part["type"] == "tool_result" and isinstance(part["content"], list):
+        inside = cast("list[Part]", part["content"])
+        return {**part, "content": [_fitting(said, piece, images, lost) for piece in inside]}
+    if part["type"] != "image" or _word(part, "data") is None:
+        return part
+    held = media_type(part).lower()
+    if held == "image/jpg":  # which is no type, and still often written
+        return {**part, "media_type": "image/jpeg"}
+    if held in images:
+        return part
+    said.lose(
+        lost, f"an image of the type {held}" if _TYPE.fullmatch(held) else "an image of an unknown type"
+    )
+    native = {"native": part["native"]} if "native" in part else {}
+    return {"type": "text", "text": "(image part, not shown)", **native}
 
 
 def link(part: Part) -> str | None:

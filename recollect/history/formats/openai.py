@@ -12,7 +12,7 @@ from typing import Any
 
 from recollect.history.formats import media, speech
 from recollect.history.formats.native import recalled, remembered
-from recollect.history.formats.payload import blocks, entries, entry, inner, other, refuse_role, word
+from recollect.history.formats.payload import blocks, entries, entry, inner, objects, other, refuse_role, word
 from recollect.history.formats.rendered import JsonObject, Rendered, Said
 from recollect.models.errors import InvalidArgument
 from recollect.models.message import Message, NewMessage, Part
@@ -28,6 +28,11 @@ LIMITS = speech.Limits(
     name_length=64,
     keeps_made=lambda part: part.get("kind") == "function",
 )
+
+IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+
+_REASONING = ("reasoning_content", "reasoning")
+"""Where other servers that speak this format put reasoning in words. Some want it back."""
 
 _ROLES = ("developer", "system", "user", "assistant", "tool", "function")
 _AUTHOR = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -56,6 +61,7 @@ def outgoing(messages: Sequence[Message], *, exact: bool = False) -> Rendered:
     if not exact:
         speech.match_kinds(said)
         speech.fit(said, LIMITS, lost)
+        media.fit(said, IMAGES, lost)
     rendered: list[JsonObject] = []
     for message in said:
         for value in recalled(message, "openai", _render, STYLES, lost):
@@ -74,7 +80,12 @@ def _accepted(value: JsonObject) -> JsonObject:
     if "tool_calls" in value and not value["tool_calls"]:
         value = {name: item for name, item in value.items() if name != "tool_calls"}
     audio = inner(value, "audio", "id")
-    return value if audio is None else {**value, "audio": {"id": audio}}
+    if audio is not None:
+        value = {**value, "audio": {"id": audio}}
+    for block in objects(value.get("content")):
+        if block.get("type") == "file" and inner(block, "file", "file_data") is not None:
+            block["file"].setdefault("filename", "file")  # the API asks for a file_id where there is none
+    return value
 
 
 def _empty(value: JsonObject) -> bool:
@@ -101,6 +112,7 @@ def _heard(value: JsonObject, where: str) -> Said:
     if isinstance(name, str) and _AUTHOR.fullmatch(name):
         said.author = name
     if role == "assistant":
+        said.parts = _reasoning(value) + said.parts
         refusal = value.get("refusal")
         if isinstance(refusal, str):
             said.parts.append({"type": "refusal", "text": refusal})
@@ -111,6 +123,14 @@ def _heard(value: JsonObject, where: str) -> Said:
     elif "content" not in value:
         raise InvalidArgument(f"{where}.content", "is missing")
     return said
+
+
+def _reasoning(value: JsonObject) -> list[Part]:
+    for field in _REASONING:
+        words = value.get(field)
+        if isinstance(words, str) and words:
+            return [{"type": "reasoning", "text": words, "field": field}]
+    return []
 
 
 def _parts(content: object, where: str) -> list[Part]:
@@ -227,6 +247,8 @@ def _assistant(said: Said, style: str, lost: list[str]) -> JsonObject:
             value["audio"] = {"id": held}
         elif part["type"] == "other" and part.get("format") == "openai":
             words.append(part["value"])
+        elif part["type"] == "reasoning" and part.get("field") in _REASONING:
+            value[part["field"]] = part.get("text", "")
         elif part["type"] not in ("reasoning", "other"):
             words.append(_text(said, part, lost))
         elif not speech.is_step(part):

@@ -12,9 +12,10 @@ from typing import Any, cast
 
 from recollect.history.formats import media
 from recollect.history.formats.native import remembered
-from recollect.history.formats.openai_responses_out import CLIENT_CALLS, STYLES, outgoing, render
+from recollect.history.formats.openai_responses_out import STYLES, outgoing, render
 from recollect.history.formats.payload import blocks, entries, inner, objects, other, refuse_role, word
 from recollect.history.formats.rendered import JsonObject, Said
+from recollect.history.formats.speech import CLIENT_CALLS
 from recollect.models.errors import InvalidArgument
 from recollect.models.message import NewMessage, Part, Role
 
@@ -104,6 +105,8 @@ def _message(item: JsonObject, where: str) -> list[Part]:
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
     found = [_part(block, at) for block, at in blocks(content, f"{where}.content")]
+    # An empty message is a part too: were it none, what is kept of its run could only be all of it.
+    found = found or [{"type": "text", "text": ""}]
     if item["role"] == "assistant":
         found[1:] = [{**part, "continues": True} for part in found[1:]]
     return found

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from recollect.history.formats import hosted, media, speech
 from recollect.history.formats.native import recalled
+from recollect.history.formats.payload import objects
 from recollect.history.formats.rendered import JsonObject, Rendered, Said
 from recollect.models.message import Message, Part
 from recollect.models.parts import part_text
@@ -15,15 +16,9 @@ from recollect.models.parts import part_text
 STYLES = ("plain", "blocks", "typed", "typed blocks")
 """Content as a string where it is text alone, or always as blocks; messages with `type` or without."""
 
-LIMITS = speech.Limits(re.compile(r"[^\x00-\x1f]+"), 64, re.compile(r"[a-zA-Z0-9_-]+"), 64)
+IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
-CLIENT_CALLS = {
-    "computer_call": "action",
-    "local_shell_call": "action",
-    "shell_call": "action",
-    "apply_patch_call": "operation",
-}
-"""Calls of OpenAI's own tools that the caller's machine runs, and the field with what to do."""
+LIMITS = speech.Limits(re.compile(r"[^\x00-\x1f]+"), 64, re.compile(r"[a-zA-Z0-9_-]+"), 64)
 
 
 def outgoing(messages: Sequence[Message], *, exact: bool = False) -> Rendered:
@@ -36,6 +31,7 @@ def outgoing(messages: Sequence[Message], *, exact: bool = False) -> Rendered:
     if not exact:
         speech.match_kinds(said)
         speech.fit(said, LIMITS, lost)
+        media.fit(said, IMAGES, lost)
     found = [
         (message, item)
         for message in said
@@ -56,9 +52,20 @@ def outgoing(messages: Sequence[Message], *, exact: bool = False) -> Rendered:
         elif item.get("type") == "reasoning" and not followed:
             message.lose(lost, "reasoning that nothing followed")
         else:
-            rendered.append(item)
+            rendered.append(_without_parsed(item))
             followed = _is_models(item)
     return Rendered(rendered[::-1], lost=lost)
+
+
+def _without_parsed(item: JsonObject) -> JsonObject:
+    """An item as the API takes it back: its SDK adds what it parsed, and leaves that out of requests."""
+    for holder, field in (
+        (item, "parsed_arguments"),
+        *((block, "parsed") for block in objects(item.get("content"))),
+    ):
+        if holder.get("type") in ("function_call", "output_text"):
+            holder.pop(field, None)
+    return item
 
 
 def _is_models(item: JsonObject) -> bool:
@@ -129,8 +136,8 @@ def _item(said: Said, part: Part, lost: list[str]) -> JsonObject | None:
 
 def _call(part: Part) -> JsonObject:
     kind = part.get("kind")
-    if kind in CLIENT_CALLS:
-        return {"type": kind, "call_id": part["id"], CLIENT_CALLS[kind]: speech.arguments_object(part)}
+    if kind in speech.CLIENT_CALLS:
+        return {"type": kind, "call_id": part["id"], speech.CLIENT_CALLS[kind]: speech.arguments_object(part)}
     words = speech.arguments_text(part)
     if kind == "custom":
         return {"type": "custom_tool_call", "call_id": part["id"], "name": part["name"], "input": words}
@@ -152,7 +159,7 @@ def _reasoning(part: Part) -> JsonObject:
 def _answer(said: Said, part: Part, lost: list[str]) -> JsonObject:
     kind, content = part.get("kind"), part["content"]
     named: JsonObject = {"call_id": part["call_id"]}
-    if kind in CLIENT_CALLS:
+    if kind in speech.CLIENT_CALLS:
         if kind == "local_shell_call":
             named = {"id": part["call_id"]}
         return {"type": f"{kind}_output", **named, "output": _structured(said, part, lost)}

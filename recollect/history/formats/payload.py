@@ -13,12 +13,24 @@ from recollect.models.parts import check_json
 def entries(payload: object, argument: str) -> list[tuple[JsonObject, str]]:
     """The objects of a list, each with its place. Raises: InvalidArgument."""
     if not isinstance(payload, list):
-        raise InvalidArgument(argument, "must be a list of objects")
+        step = _step(cast("JsonObject", payload)) if isinstance(payload, dict) else ""
+        raise InvalidArgument(argument, f"must be a list of objects{step}")
     check_json(argument, cast("object", payload))
     return [
         (entry(value, f"{argument}[{index}]"), f"{argument}[{index}]")
         for index, value in enumerate(cast("list[object]", payload))
     ]
+
+
+def _step(payload: JsonObject) -> str:
+    """Where in a request or an answer the list is that is wanted."""
+    if "role" in payload:
+        return "; put this message into one"
+    for field, inside in (("choices", "message"), ("candidates", "content")):
+        if field in payload:
+            return f"; of an answer give the {inside} of its {field}[0] in one"
+    name = next((name for name in ("messages", "input", "output") if name in payload), None)
+    return "" if name is None else f"; give the one that is called {name}"
 
 
 def entry(value: object, where: str) -> JsonObject:

@@ -7,10 +7,11 @@ share; what each provider demands of its list stands in its own module.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from recollect.history.formats.native import list_foreign
 from recollect.history.formats.payload import inner
@@ -22,6 +23,24 @@ from recollect.models.parts import readable
 MADE_ID = re.compile(r".*~\d+", re.DOTALL)
 """The id made for a call that came without one: the function's name and its place among the calls of
 that name in its message. The result, which may come in much later, gets the same from its own."""
+
+FROM_A_TOOL = "(From a tool:)"
+
+CLIENT_CALLS = {
+    "computer_call": "action",
+    "local_shell_call": "action",
+    "shell_call": "action",
+    "apply_patch_call": "operation",
+}
+"""The `kind` of calls of OpenAI's own tools that the caller's machine runs, and the field with what to do."""
+
+_MORE_THAN_PARTS = {
+    ("tool_call", "computer_call"),
+    ("tool_call", "local_shell_call"),
+    ("tool_call", "apply_patch_call"),
+    ("tool_result", "apply_patch_call"),
+}
+"""Those of them, and of their results, that need fields, such as a status, which only `native` keeps."""
 
 _ESCAPED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
@@ -50,8 +69,21 @@ def heard(messages: Sequence[Message], provider: Provider, lost: list[str], *, e
             parts = cast("list[Part]", cleaned(parts))
         said = Said(message.role, parts, message.author, message.seq)
         list_foreign(said, provider, lost)
+        if message.author is not None and provider != "openai":
+            said.lose(lost, "the author")
+        if message.role == "tool" and not exact:
+            _tell_tools_words(said, lost)
         found.append(said)
     return found
+
+
+def _tell_tools_words(said: Said, lost: list[str]) -> None:
+    """Whose words they are that stand in a tool's message beside results, or without any: they go out as the
+    user's, since a provider takes from a tool nothing but results."""
+    place = next((at for at, part in enumerate(said.parts) if part["type"] != "tool_result"), None)
+    if place is not None:
+        said.parts.insert(place, {"type": "text", "text": FROM_A_TOOL})
+        said.lose(lost, "a note was put before a tool's words, which go out as the user's")
 
 
 def cleaned(value: Any) -> Any:
@@ -71,19 +103,25 @@ def fit(said: Sequence[Said], limits: Limits, lost: list[str]) -> None:
     A changed id ends in the message's `seq`, so that it stays the same while the window moves.
     """
     ids = _Ids(limits)
-    open_calls = Waiting[str]()
+    open_calls = Waiting[tuple[Part, str]]()
     for message in said:
         for part in message.parts:
             if part["type"] == "tool_call":
                 part["id"], given = ids.of_call(part, message.seq), part["id"]
-                open_calls.add(given, part["id"])
+                open_calls.add(given, (part, part["name"]))
                 if not limits.name.fullmatch(part["name"]) or len(part["name"]) > limits.name_length:
                     message.lose(lost, "the name of a tool, in characters that are not accepted here")
                     part["name"] = _worded(part["name"])[: limits.name_length]
             elif part["type"] == "tool_result":
                 # Some servers give parallel calls one id: then results come in the order of calls.
-                call = open_calls.take(part["call_id"])
-                part["call_id"] = ids.of_result(part, message.seq) if call is None else call
+                call = open_calls.take(part["call_id"], last=is_note(part))
+                if call is None:
+                    part["call_id"] = ids.of_result(part, message.seq)
+                    continue
+                called, name = call
+                part["call_id"] = called["id"]
+                if part.get("name") == name:
+                    part["name"] = called["name"]
 
 
 class _Ids:
@@ -142,18 +180,37 @@ def match_kinds(said: Sequence[Said]) -> None:
     """Make a call and its result of one kind: the call's if that takes any result, else both plain.
     What is kept of a provider (`native`) is about a call or a result of the kind that came in."""
     calls = Waiting[tuple[Part, Said]]()
+    pairs: list[list[tuple[Part, Said]]] = []
     for message in said:
         for part in message.parts:
             if part["type"] == "tool_call":
                 calls.add(part["id"], (part, message))
             elif part["type"] == "tool_result":
-                call, caller = calls.take(part["call_id"]) or (Part(), message)
+                call, caller = calls.take(part["call_id"], last=is_note(part)) or (Part(), message)
                 if call.get("kind") == "custom":
                     part["kind"] = "custom"
-                elif call.get("kind") != part.get("kind") or not _is_named_so(call):
-                    for other, holder in ((call, caller), (part, message)):
-                        if other.pop("kind", None) is not None:
-                            holder.parts[0].pop("native", None)
+                else:
+                    pairs.append([(call, caller), (part, message)])
+    while rest := [pair for pair in pairs if not _made_plain(pair)]:
+        if len(rest) == len(pairs):
+            return
+        pairs = rest  # what was made plain took what is kept of others in the same messages
+
+
+def _made_plain(pair: list[tuple[Part, Said]]) -> bool:
+    """Whether a call and its result cannot be of the kind that they say, and so are plain now."""
+    (call, _), (result, _) = pair
+    whole = all(
+        (part["type"], part.get("kind")) not in _MORE_THAN_PARTS or "native" in said.parts[0]
+        for part, said in pair
+        if part
+    )
+    if whole and call.get("kind") == result.get("kind") and _is_named_so(call):
+        return False
+    for part, holder in pair:
+        if part.pop("kind", None) is not None:
+            holder.parts[0].pop("native", None)
+    return True
 
 
 def _is_named_so(call: Part) -> bool:
@@ -173,6 +230,16 @@ def name_results(said: Sequence[Said]) -> None:
                 name = part["call_id"].partition("~")[0] if name is None else name
                 if not isinstance(part.get("name"), str):
                     part["name"] = name
+
+
+NOTE = "no_result"
+"""The field that marks a result which a window made, since none was recorded."""
+
+
+def is_note(part: Part) -> bool:
+    """Whether a result is one of those. Where several calls have one id, the results that did come are those
+    of the first ones, wherever the notes for the others stand."""
+    return part.get(NOTE) is True
 
 
 def is_step(part: Part) -> bool:
@@ -228,11 +295,17 @@ def parsed(text: str) -> Any:
     """JSON, or None for what is not. NUL and lone surrogates, which it may hold as escapes, are replaced
     here: what `heard` saw was the text."""
     try:
-        value = json.loads(text, parse_constant=_no_json)
+        value = json.loads(text, parse_constant=_no_json, parse_float=_finite)
     except (ValueError, RecursionError):
         return None
     return cleaned(value) if _ESCAPED.search(text) else value
 
 
-def _no_json(name: str) -> None:
+def _finite(written: str) -> float:
+    """A number, unless it is larger than a float: that would be shown as Infinity, which is no JSON."""
+    value = float(written)
+    return value if math.isfinite(value) else _no_json(written)
+
+
+def _no_json(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")

@@ -24,7 +24,7 @@ STYLES = ("usual",)
 
 _ROLES = ("system", "user", "assistant")
 _ANY = re.compile(r".+", re.DOTALL)
-LIMITS = speech.Limits(_ANY, 1_000, _ANY, 1_000, keeps_made=lambda _: True)
+LIMITS = speech.Limits(_ANY, 1_000, _ANY, 1_000)
 
 
 def incoming(payload: object, argument: str = "messages") -> list[NewMessage]:

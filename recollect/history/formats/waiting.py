@@ -19,14 +19,16 @@ class Waiting(Generic[T]):
         self._came.setdefault(name, []).append(one)
         self._left += 1
 
-    def take(self, name: str) -> T | None:
-        """The one that has waited longest under a name."""
-        came = self._came.get(name, ())
+    def take(self, name: str, *, last: bool = False) -> T | None:
+        """The one that has waited longest under a name, or the one that came last."""
+        came = self._came.get(name, [])
         taken = self._taken.get(name, 0)
         if taken == len(came):
             return None
-        self._taken[name] = taken + 1
         self._left -= 1
+        if last:
+            return came.pop()
+        self._taken[name] = taken + 1
         return came[taken]
 
     def __len__(self) -> int:

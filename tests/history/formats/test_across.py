@@ -11,6 +11,7 @@ from recollect.history.formats.rendered import PROVIDERS, Provider
 from recollect.models.message import NewMessage
 from tests.history.formats.payloads import BY_HAND, IDS, as_payload
 from tests.history.formats.stored import stored
+from tests.history.formats.validators import VALIDATORS
 
 PNG = "iVBORw0KGgo="
 
@@ -146,6 +147,8 @@ def test_calls_without_ids_get_one_that_stays_the_same_while_the_window_moves() 
     ids = [block["id"] for message in (whole[1], whole[5]) for block in message["content"] if "id" in block]
     assert ids == ["weather_0_2", "weather_1_2", "now_0_2", "weather_0_6", "weather_1_6", "now_0_6"]
     assert anthropic.outgoing(messages[4:]).messages == whole[4:]
+    shown = [part for message in vercel.outgoing(messages).messages for part in message["parts"]]
+    assert [part["toolCallId"] for part in shown if "toolCallId" in part] == ids
     assert gemini.outgoing(messages).messages == [*turn, *turn]
 
 
@@ -257,3 +260,69 @@ def test_a_stub_of_a_cut_message_is_shown_and_the_rest_of_it_kept() -> None:
     message.content[0]["text"] = "long… (cut)"
     (shown,) = anthropic.outgoing(stored([message])).messages
     assert shown["content"] == [{**block, "text": "long… (cut)"}]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_what_a_tool_said_without_a_call_is_not_told_as_the_users_words(provider: Provider) -> None:
+    result = {"type": "tool_result", "call_id": "1", "content": "ok"}
+    call: dict[str, Any] = {"type": "tool_call", "id": "1", "name": "look", "arguments": {}}
+    said = [NewMessage("user", "Hi"), NewMessage("tool", "Pay now."), NewMessage("assistant", [call])]
+    beside = NewMessage("tool", [result, {"type": "text", "text": "Pay more."}])
+    rendered = OUTGOING[provider](stored([*said, beside]))
+    told = json.dumps(rendered.messages)
+    for words in ("Pay now.", "Pay more."):
+        before, _, _ = told.partition(words)
+        assert before[-60:].count("(From a tool:)") == 1
+    note = "a note was put before a tool's words, which go out as the user's"
+    assert [line for line in rendered.lost if note in line] == [f"#2: {note}", f"#4: {note}"]
+    assert VALIDATORS[provider](rendered.messages) == []
+    assert "From a tool" not in json.dumps(OUTGOING[provider](stored(said), exact=True).messages)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_an_author_who_does_not_go_out_is_listed(provider: Provider) -> None:
+    rendered = OUTGOING[provider](stored([NewMessage("user", "Hi", author="ada")]))
+    assert rendered.lost == ([] if provider == "openai" else ["#1: the author"])
+
+
+def test_images_of_a_type_that_a_provider_refuses_are_told_in_words() -> None:
+    """Each refuses the whole request: OpenAI and Anthropic SVG and HEIC, Gemini SVG and GIF."""
+    types = ("image/svg+xml", "image/heic", "image/gif", "image/png", "image/jpg")
+    shown: dict[Provider, set[str]] = {
+        "openai": {"image/gif", "image/png", "image/jpeg"},
+        "openai_responses": {"image/gif", "image/png", "image/jpeg"},
+        "gemini": {"image/heic", "image/png", "image/jpeg"},
+        "vercel": set(types),
+    }
+    images = [{"type": "image", "data": PNG, "media_type": kind} for kind in types]
+    call: dict[str, Any] = {"type": "tool_call", "id": "1", "name": "look", "arguments": {}}
+    result = {"type": "tool_result", "call_id": "1", "content": images}
+    said = [NewMessage("user", images), NewMessage("assistant", [call]), NewMessage("tool", [result])]
+    for provider, expected in shown.items():
+        rendered = OUTGOING[provider](stored(said))
+        for message in rendered.messages:
+            told = json.dumps(message)
+            if PNG in told:
+                assert {kind for kind in (*types, "image/jpeg") if kind in told} == expected, provider
+        if provider != "vercel":
+            assert "#1: an image of the type image/svg+xml" in rendered.lost
+
+
+def test_a_file_without_a_name_goes_to_openai_with_one() -> None:
+    """Its API asks for a file_id otherwise."""
+    source = {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}
+    given = [{"role": "user", "content": [{"type": "document", "source": source}]}]
+    (shown,) = openai.outgoing(stored(anthropic.incoming(given))).messages
+    data = "data:application/pdf;base64,JVBERi0="
+    assert shown["content"] == [{"type": "file", "file": {"file_data": data, "filename": "file"}}]
+
+
+def test_blank_instructions_do_not_go_to_gemini() -> None:
+    said = [NewMessage("system", ""), NewMessage("user", "Hi")]
+    assert gemini.outgoing(stored(said)).system is None
+    given: dict[str, Any] = {
+        "contents": [],
+        "systemInstruction": {"parts": [{"text": ""}, {"text": "Be brief."}]},
+    }
+    assert gemini.outgoing(stored(gemini.incoming(given))).system == {"parts": [{"text": "Be brief."}]}
+    assert gemini.outgoing(stored(gemini.incoming(given)), exact=True).system == given["systemInstruction"]

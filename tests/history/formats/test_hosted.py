@@ -65,6 +65,14 @@ def test_a_search_that_never_ended_is_left_out_once_the_user_went_on() -> None:
     assert rendered.lost == ["#2: server_tool_use, whose other half is not shown"]
 
 
+def test_a_search_that_never_ended_is_left_out_as_often_as_it_was_stored() -> None:
+    begun = [{"role": "user", "content": "When?"}, {"role": "assistant", "content": [text("Hm."), SEARCH]}]
+    rendered = anthropic.outgoing(
+        stored(anthropic.incoming([*begun, begun[1], {"role": "user", "content": "So?"}]))
+    )
+    assert kinds(rendered) == [["text", "text"]]
+
+
 def test_an_outcome_whose_call_is_outside_the_window_is_left_out() -> None:
     later = anthropic.incoming([{"role": "assistant", "content": [outcome(), text("At noon.")]}])
     rendered = anthropic.outgoing(stored([NewMessage("user", "And?"), *later]))
@@ -109,3 +117,84 @@ def test_a_shell_call_without_a_result_becomes_a_plain_call_with_nothing_of_its_
             "output": "No result was recorded for this call.",
         },
     ]
+
+
+PATCH: dict[str, Any] = {
+    "type": "apply_patch_call",
+    "id": "apc_1",
+    "call_id": "call_2",
+    "status": "completed",
+    "operation": {"type": "delete_file", "path": "a.py"},
+}
+PATCHED: dict[str, Any] = {
+    "type": "apply_patch_call_output",
+    "call_id": "call_2",
+    "status": "completed",
+    "output": "done",
+}
+
+
+def ran(stdout: str) -> list[dict[str, Any]]:
+    output = [{"stdout": stdout, "stderr": "", "outcome": {"type": "exit", "exit_code": 0}}]
+    return [
+        {"type": "shell_call", "call_id": "call_1", "action": {"commands": ["ls"]}},
+        {"type": "shell_call_output", "call_id": "call_1", "output": output},
+    ]
+
+
+def clicked() -> list[dict[str, Any]]:
+    screen = {"type": "computer_screenshot", "image_url": "data:image/png;base64,AAAA"}
+    return [
+        {
+            "type": "computer_call",
+            "id": "cu_1",
+            "call_id": "call_3",
+            "status": "completed",
+            "pending_safety_checks": [],
+            "action": {"type": "wait"},
+        },
+        {"type": "computer_call_output", "call_id": "call_3", "output": screen},
+    ]
+
+
+def test_what_a_shell_wrote_is_cut_to_words_that_a_plain_result_takes() -> None:
+    window = windowed(
+        read(counted(openai_responses.incoming(ran("a.txt\n" * 3_000)))), 1_000, "openai_responses"
+    )
+    assert [item["type"] for item in window.messages] == ["function_call", "function_call_output"]
+    assert window.messages[1]["output"].startswith('[{"stdout": "a.txt')
+    assert "read_message seq=2 offset=" in window.messages[1]["output"]
+
+
+def test_a_patch_that_is_cut_is_a_plain_call() -> None:
+    operation = {"type": "create_file", "path": "a.py", "diff": "+a line\n" * 3_000}
+    items = [{**PATCH, "operation": operation}, PATCHED]
+    window = windowed(read(counted(openai_responses.incoming(items))), 1_000, "openai_responses")
+    assert [item["type"] for item in window.messages] == ["function_call", "function_call_output"]
+    assert window.messages[0]["arguments"].startswith('{"cut": ')
+
+
+def test_a_screenshot_that_is_cut_is_a_plain_result() -> None:
+    items = [{"role": "user", "content": "Go."}, *clicked()]
+    window = windowed(read(counted(openai_responses.incoming(items))), 1_000, "openai_responses")
+    assert [item.get("type") for item in window.messages] == [None, "function_call", "function_call_output"]
+
+
+def test_a_patch_beside_words_that_are_cut_is_a_plain_call_as_nothing_keeps_its_status() -> None:
+    words = {"role": "assistant", "content": "So I change it. " * 2_000}
+    messages = counted(openai_responses.incoming([words, PATCH, PATCHED]))
+    window = windowed(read(messages), 1_000, "openai_responses")
+    assert [item.get("type") for item in window.messages] == [None, "function_call", "function_call_output"]
+    assert windowed(read(messages), 60_000, "openai_responses").messages == [words, PATCH, PATCHED]
+
+
+def test_a_patch_beside_a_shell_call_without_a_result_is_a_plain_call_too() -> None:
+    items = [*ran("a")[:1], PATCH, PATCHED]
+    window = windowed(read(counted(openai_responses.incoming(items))), 1_000, "openai_responses")
+    assert sorted(item["type"] for item in window.messages) == [
+        *["function_call"] * 2,
+        *["function_call_output"] * 2,
+    ]
+    whole = [*ran("a")[:1], PATCH, ran("a")[1], PATCHED, *clicked()]
+    messages = counted(openai_responses.incoming(whole))
+    assert windowed(read(messages), 60_000, "openai_responses").messages == whole

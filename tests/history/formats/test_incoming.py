@@ -392,6 +392,14 @@ MEANT: dict[Provider, tuple[list[Any], list[tuple[str, Any]]]] = {
 
 REFUSED: list[tuple[Provider, Any, str]] = [
     ("openai", {"role": "user"}, r"^messages: must be a list"),
+    ("openai", {"role": "user"}, "put this message into one$"),
+    (
+        "openai",
+        {"choices": [{"message": {}}]},
+        r"; of an answer give the message of its choices\[0\] in one$",
+    ),
+    ("openai", {"model": "m", "messages": []}, "; give the one that is called messages$"),
+    ("openai_responses", {"object": "response", "output": []}, "; give the one that is called output$"),
     ("openai", ["hi"], r"^messages\[0\]: must be an object"),
     ("openai", [{"content": "hi"}], r"^messages\[0\]\.role: is missing"),
     ("openai", [{"role": "user"}], r"^messages\[0\]\.content: is missing"),
@@ -480,6 +488,8 @@ SHARED: list[tuple[Any, str]] = [
     ),
     ([{"role": "user", "content": [{"type": "image", "url": "https://example.com"}]}], "recollect"),
     ({"messages": []}, "anthropic"),
+    ({"messages": [{"role": "user", "content": "hi"}]}, "anthropic"),
+    ({"messages": [{"role": "assistant", "content": "a", "tool_calls": [{"id": "1"}]}]}, "openai"),
     ({"contents": []}, "gemini"),
     ([{"role": "user", "parts": []}], "gemini"),
     ([{"id": "a", "role": "user", "parts": []}], "vercel"),
