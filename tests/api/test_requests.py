@@ -34,7 +34,7 @@ async def post(api: httpx2.AsyncClient, address: str, body: bytes) -> httpx2.Res
         b'{"metadata": {"n": NaN}}',
         b'{"metadata": {"n": -Infinity}}',
         b'{"metadata": {"n": ' + b"9" * 5_000 + b"}}",
-        b'{"metadata": ' + b'{"a":' * 20_000 + b"1" + b"}" * 20_000 + b"}",
+        b'{"metadata": ' + b'{"a":' * 200_000 + b"1" + b"}" * 200_000 + b"}",
         b"[" * 20_000,
     ],
 )

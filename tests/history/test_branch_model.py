@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recollect.db.target import parse_url
@@ -139,7 +139,7 @@ async def check_contexts(played: Played, tip: int) -> None:
     assert small.omitted == len(path) - len(words)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80)
 @given(steps)
 async def test_whatever_happens_it_is_what_the_model_says(
     alice: History, admin: asyncpg.Connection[asyncpg.Record], steps: list[tuple[str, int, int, int]]

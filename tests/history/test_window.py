@@ -154,7 +154,6 @@ def test_every_window_of_every_size_is_what_its_provider_accepts(
     assert VALIDATORS[provider](window.messages) == []
 
 
-@settings(deadline=None)  # forty windows an example
 @given(steps, st.sampled_from(PROVIDERS), st.none() | words)
 def test_one_conversation_is_valid_in_each_size_of_window(
     said: list[Said], provider: Provider, summary: str | None

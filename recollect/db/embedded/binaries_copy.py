@@ -21,7 +21,8 @@ def runnable(binaries: Binaries, account: Account, base: Path) -> Binaries:
     """These binaries, or a copy of them that `account` can run. Root only, before it changes its account.
 
     The copy is made once for each version: in the server's own folder `base`, or in the system's
-    cache where the account cannot reach that folder from the root (it lies below a closed home).
+    cache where the account cannot reach that folder from the root (it lies below a closed home), or where its
+    name is no text, as which PostgreSQL reads where its own files are.
     """
     if can_run(binaries.postgres, account):
         return binaries
@@ -31,7 +32,7 @@ def runnable(binaries: Binaries, account: Account, base: Path) -> Binaries:
             f" {account.uid}). Install PostgreSQL elsewhere, or set RECOLLECT_DATABASE_URL."
         )
     problem = "nothing tried"
-    for place in (base, _SYSTEM):
+    for place in (base, _SYSTEM) if _is_text(base) else (_SYSTEM,):
         copy = place / f"binaries-{_fingerprint(binaries)}"
         try:
             if not copy.is_dir():
@@ -50,6 +51,14 @@ def runnable(binaries: Binaries, account: Account, base: Path) -> Binaries:
         f" {account.uid}), and it could not be copied ({problem}). Choose a RECOLLECT_HOME that other"
         " accounts can reach, such as /var/lib/recollect, or set RECOLLECT_DATABASE_URL."
     )
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _fingerprint(binaries: Binaries) -> str:

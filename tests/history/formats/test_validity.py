@@ -15,7 +15,7 @@ from tests.history.formats.validators import VALIDATORS
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_any_conversation_goes_out_as_the_provider_accepts_it(provider: Provider) -> None:
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(CONVERSATIONS)
     def accepted(conversation: list[NewMessage]) -> None:
         messages = stored(conversation)
@@ -31,7 +31,7 @@ def test_any_conversation_goes_out_as_the_provider_accepts_it(provider: Provider
 @pytest.mark.parametrize("target", PROVIDERS)
 @pytest.mark.parametrize("source", PROVIDERS)
 def test_a_conversation_wanders_through_two_providers(source: Provider, target: Provider) -> None:
-    @settings(max_examples=10, deadline=None)
+    @settings(max_examples=10)
     @given(CONVERSATIONS)
     def accepted(conversation: list[NewMessage]) -> None:
         there = OUTGOING[source](stored(conversation))
