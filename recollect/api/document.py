@@ -33,7 +33,7 @@ PROBLEMS = {
     415: "The body is not called what it has to be.",
     422: "An argument is not acceptable; the problem names it.",
     429: "This user asked for too much within a minute; Retry-After says when to come again.",
-    503: "The database cannot do this right now.",
+    503: "This cannot be done right now.",
 }
 
 _JSON_TYPES: dict[type | tuple[type, ...], str | list[str]] = {

@@ -67,7 +67,7 @@ KINDS: dict[type[RecollectError], Kind] = {
     HeadMoved: Kind("head-moved", 412, "The conversation grew since you looked"),
     KeyReused: Kind("key-reused", 422, "The idempotency key was used for other content"),
     NotReproducible: Kind("not-reproducible", 409, "This context cannot be made again"),
-    Unavailable: Kind("unavailable", 503, "The database cannot do this right now"),
+    Unavailable: Kind("unavailable", 503, "This cannot be done right now"),
     OutcomeUnknown: Kind("outcome-unknown", 503, "It may or may not have been saved"),
     NotReady: Kind("not-ready", 503, "The database needs its operator"),
     InvalidSetting: Kind("misconfigured", 503, "The server's settings need its operator"),
