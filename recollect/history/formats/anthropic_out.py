@@ -28,8 +28,6 @@ STYLES = ("plain", "blocks", "inline", "inline blocks")
 """Content as a string where it is one text, or always as blocks; inline: a system message that stands
 in the list, as newer models allow, and not apart."""
 
-_IMAGES = ("image/jpeg", "image/png", "image/gif", "image/webp")
-
 
 @dataclass(slots=True)
 class _Turn:
@@ -262,7 +260,7 @@ def _source(part: Part) -> JsonObject | None:
     if file and (text := media.text(part)) is not None:
         return {"type": "text", "media_type": "text/plain", "data": text}
     pdf = file and media_type == "application/pdf"
-    if data is not None and (pdf or (image and media_type in _IMAGES)):
+    if data is not None and (pdf or (image and media_type in media.USUAL_IMAGES)):
         return {"type": "base64", "media_type": media_type, "data": data}
     if url is not None and (image or pdf or (file and media_type == media.UNKNOWN)):
         return {"type": "url", "url": url}

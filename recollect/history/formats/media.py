@@ -11,6 +11,9 @@ from recollect.history.formats.rendered import Said
 from recollect.models.message import Part
 from recollect.models.parts import readable
 
+USUAL_IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+"""What OpenAI and Anthropic take."""
+
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,([A-Za-z0-9+/=_-]*)", re.ASCII)
 
 _TYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}", re.ASCII)

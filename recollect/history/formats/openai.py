@@ -29,8 +29,6 @@ LIMITS = speech.Limits(
     keeps_made=lambda part: part.get("kind") == "function",
 )
 
-IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
-
 _REASONING = ("reasoning_content", "reasoning")
 """Where other servers that speak this format put reasoning in words. Some want it back."""
 
@@ -61,7 +59,7 @@ def outgoing(messages: Sequence[Message], *, exact: bool = False) -> Rendered:
     if not exact:
         speech.match_kinds(said)
         speech.fit(said, LIMITS, lost)
-        media.fit(said, IMAGES, lost)
+        media.fit(said, media.USUAL_IMAGES, lost)
     rendered: list[JsonObject] = []
     for message in said:
         for value in recalled(message, "openai", _render, STYLES, lost):

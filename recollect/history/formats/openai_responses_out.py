@@ -16,8 +16,6 @@ from recollect.models.parts import part_text
 STYLES = ("plain", "blocks", "typed", "typed blocks")
 """Content as a string where it is text alone, or always as blocks; messages with `type` or without."""
 
-IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
-
 LIMITS = speech.Limits(re.compile(r"[^\x00-\x1f]+"), 64, re.compile(r"[a-zA-Z0-9_-]+"), 64)
 
 
@@ -31,7 +29,7 @@ def outgoing(messages: Sequence[Message], *, exact: bool = False) -> Rendered:
     if not exact:
         speech.match_kinds(said)
         speech.fit(said, LIMITS, lost)
-        media.fit(said, IMAGES, lost)
+        media.fit(said, media.USUAL_IMAGES, lost)
     found = [
         (message, item)
         for message in said
