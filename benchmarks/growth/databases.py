@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -33,6 +34,15 @@ PARTITIONED = (
     "REFERENCES recollect.conversation (user_id, id) ON DELETE CASCADE",
     "ALTER TABLE recollect.message ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
 )
+
+
+MOST_MEMORY = 4 * 2**30
+"""For making the search index."""
+
+
+def memory_of_machine() -> int:
+    """In bytes."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 class GrowingDatabase:
@@ -89,13 +99,14 @@ class GrowingDatabase:
         return await self.connection.fetchval(SEARCH_BYTES)
 
     async def make_search_index(self, *, parallel: bool) -> None:
-        """parallel: by several processes, which sort into files beside the index first."""
+        """parallel: by a process for each processor, which sort into files beside the index first."""
         if self._search_index is None:
             return
+        memory = min(MOST_MEMORY, memory_of_machine() // 6) // 1024
+        workers = (os.cpu_count() or 1) - 1 if parallel else 0  # beside the process that asks them
         async with self.connection.transaction():
-            await self.connection.execute("SET LOCAL maintenance_work_mem = '1GB'")
-            if not parallel:
-                await self.connection.execute("SET LOCAL max_parallel_maintenance_workers = 0")
+            await self.connection.execute(f"SET LOCAL maintenance_work_mem = '{memory}kB'")
+            await self.connection.execute(f"SET LOCAL max_parallel_maintenance_workers = {workers}")
             await self.connection.execute(self._search_index)
         self._search_index = None
 

@@ -15,13 +15,13 @@ from benchmarks.growth.asking import (
     queries_of,
     said_by,
 )
-from benchmarks.growth.databases import GrowingDatabase
+from benchmarks.growth.databases import GrowingDatabase, memory_of_machine
 from benchmarks.growth.found import Found, Load, Plan, Stop
 from benchmarks.growth.loading import Loading, say
 from benchmarks.growth.people import GUEST_LENGTHS, People, guests
 from benchmarks.growth.room import Room
 from benchmarks.growth.sizes import Sizes
-from benchmarks.growth.stream import Stream
+from benchmarks.growth.stream import Maker, Stream
 from benchmarks.growth.texts import Texts
 from benchmarks.growth.verbs import measure
 from benchmarks.surroundings import Surroundings
@@ -38,17 +38,19 @@ async def run(server: str, plan: Plan, room: Room, settings: Settings) -> AsyncG
     """What is known, after each stop. The databases stay where they are."""
     began = time.monotonic()
     texts, people = Texts(), People(plan.users)
+    maker = Maker(texts, settings)
     async with AsyncExitStack() as stack:
         empty = await _made(stack, server, "empty")
         full = await _made(stack, server, "full")
         partitioned = await _made(stack, server, "partitioned", plan.partitions) if plan.partitions else None
-        found = Found(plan, await Surroundings.look(full.connection), _memory(), room.disk())
+        found = Found(plan, await Surroundings.look(full.connection), memory_of_machine(), room.disk())
         [alone] = guests("alone", 1)
-        for piece in Stream(people, texts, settings).rows(sum(GUEST_LENGTHS), alone.talks):
+        for piece in Stream(people, maker).rows(sum(GUEST_LENGTHS), alone.talks):
             await empty.store(piece)
         await empty.settle()
         queries = queries_of(await said_by(empty.connection, alone.user), texts)
-        loading = Loading(Stream(people, texts, settings), room, time.monotonic() + 60 * plan.minutes)
+        stream = Stream(people, maker, processes=os.cpu_count() or 1)
+        loading = Loading(stream, room, time.monotonic() + 60 * plan.minutes)
         say(room.forecast(plan.stops[-1]))
         for upto in plan.stops:
             if partitioned is not None and upto > PARTITIONED_UPTO and found.stops:
@@ -97,7 +99,3 @@ async def _look(loading: Loading, visitors: Visitors, full: GrowingDatabase, loa
             visitors.largest,
         ),
     )
-
-
-def _memory() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -13,7 +13,7 @@ from benchmarks.growth.asking import queries_of, said_by
 from benchmarks.growth.databases import SEARCH_INDEX, GrowingDatabase
 from benchmarks.growth.people import GUEST_LENGTHS, People, guests
 from benchmarks.growth.room import Room
-from benchmarks.growth.stream import Stream
+from benchmarks.growth.stream import Maker, Stream
 from benchmarks.growth.texts import Texts
 from recollect.db.examine import examine
 from recollect.db.target import parse_url
@@ -63,7 +63,7 @@ async def filled(shared_url: str, texts: Texts) -> AsyncGenerator[GrowingDatabas
     """After a load in two parts: one with the search index in place, one without."""
     connection = await asyncpg.connect(**parse_url(shared_url).connect_args)
     database = GrowingDatabase(shared_url, connection)
-    stream = Stream(People(50), texts, Settings.model_validate({}))
+    stream = Stream(People(50), Maker(texts, Settings.model_validate({})))
     await _load(database, stream, MESSAGES // 3)
     before = await connection.fetch(SEARCH_INDEX)
     await database.drop_search_index()
@@ -144,7 +144,7 @@ async def test_the_verbs_work_on_partitions_for_their_user_alone(database_url: s
     try:
         database = GrowingDatabase(database_url, connection)
         await database.partition(4)
-        await _load(database, Stream(People(50), texts, Settings.model_validate({})), MESSAGES)
+        await _load(database, Stream(People(50), Maker(texts, Settings.model_validate({}))), MESSAGES)
         assert (await connection.fetchval(MISPLACED)) == 0
         isolation = [check for check in await examine(connection) if check.name == "isolation"]
         assert [check.status for check in isolation] == ["ok"]
@@ -156,8 +156,15 @@ async def test_the_verbs_work_on_partitions_for_their_user_alone(database_url: s
         await connection.close()
 
 
+def test_conversations_made_by_other_processes_are_the_same(texts: Texts) -> None:
+    maker = Maker(texts, Settings.model_validate({}))
+    alone, helped = Stream(People(50), maker), Stream(People(50), maker, processes=2)
+    for count in (4_000, 1_000):
+        assert [*helped.rows(count, size=300)] == [*alone.rows(count, size=300)]
+
+
 def test_a_load_that_ends_early_leaves_no_conversation_half_said(texts: Texts) -> None:
-    stream = Stream(People(50), texts, Settings.model_validate({}))
+    stream = Stream(People(50), Maker(texts, Settings.model_validate({})))
     pieces = stream.rows(50_000, GUESTS[0].talks, size=500)
     first = next(pieces)
     stream.end()
