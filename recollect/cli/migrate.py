@@ -12,7 +12,7 @@ from recollect.cli.owner import owner_connection, owner_target
 from recollect.cli.terminal import confirmed
 from recollect.db import pgvector
 from recollect.db.link import UsersLink, link_users, unlink_users
-from recollect.db.migrate import Migrated, migrate, script
+from recollect.db.migrate import Migrated, current_revision, goes_back, migrate, script
 from recollect.db.schema import APP_ROLE
 from recollect.db.target import Target, parse_url
 from recollect.models.errors import InvalidArgument
@@ -24,7 +24,8 @@ def command(
         str,
         typer.Option(
             metavar="REVISION",
-            help="`head`, a revision, or `base`, which drops all of Recollect's tables with their data.",
+            help="`head`, a revision, or `base`, which drops all of Recollect's tables with their data."
+            " An earlier revision drops what only later ones keep.",
         ),
     ] = "head",
     sql: Annotated[
@@ -45,7 +46,7 @@ def command(
         ),
     ] = None,
     unlink: Annotated[bool, typer.Option("--unlink-users", help="Remove that foreign key again.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before `--to base`.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before anything is dropped.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Create or upgrade Recollect's schema in the database.
@@ -65,8 +66,8 @@ def command(
         raise InvalidArgument("--link-users", f"goes without {'--unlink-users' if unlink else '--to base'}")
     settings = Settings()
     with owner_target(settings) as target:
-        if to == "base" and not confirmed(f"Drop all conversations in {target.display()}?", yes):
-            raise typer.Exit(1)
+        if to != "head" and not yes:
+            _ask(target, to, settings.connect_timeout)
         done = migrate(target, to, connect_timeout=settings.connect_timeout)
         report: dict[str, str | None] = {
             "database": target.display(),
@@ -96,6 +97,29 @@ def command(
     if grant:
         print("\nNext: let the role of RECOLLECT_DATABASE_URL use it.")
         print(f"As {done.role} or an administrator:  {grant}")
+
+
+def _ask(target: Target, to: str, connect_timeout: float) -> None:
+    """Whether what would be lost may be lost. Raises: Exit, if not."""
+    question = f"Drop all conversations in {target.display()}?"
+    if to != "base":
+        before = asyncio.run(_revision(target, connect_timeout))
+        if not goes_back(before, to):
+            return
+        question = (
+            f"Go back from revision {before} to {to} in {target.display()}, and drop what only the later "
+            "ones keep, such as access tokens and embeddings?"
+        )
+    if not confirmed(question, yes=False):
+        raise typer.Exit(1)
+
+
+async def _revision(target: Target, connect_timeout: float) -> str | None:
+    connection = await owner_connection(target, connect_timeout)
+    try:
+        return await current_revision(connection)
+    finally:
+        await connection.close()
 
 
 def _script(to: str) -> str:

@@ -80,6 +80,17 @@ def migrate(target: Target, to: str = "head", *, connect_timeout: float = 15) ->
         return asyncio.run(_migrate(target, to, connect_timeout))
 
 
+def goes_back(before: str | None, to: str) -> bool:
+    """Whether a migration from revision `before` to `to` takes revisions back, with all that only they
+    keep. Raises: InvalidArgument (no such revision)."""
+    from alembic.script import ScriptDirectory
+
+    directory = ScriptDirectory.from_config(_config())
+    if before is not None and before not in _revisions(directory):
+        return False  # a newer version's: `migrate` says so
+    return _place(directory, "to", to) < _place(directory, "to", before or "base")
+
+
 def script(to: str = "head", since: str = "base") -> str:
     """The SQL of a migration from revision `since` to `to`, one transaction, for psql.
 

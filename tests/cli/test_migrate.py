@@ -92,6 +92,17 @@ def test_dropping_everything_is_asked_about(recollect: Recollect, database_url: 
     assert "created" in recollect("migrate", database_url=database_url).out
 
 
+def test_going_back_to_an_earlier_revision_takes_a_yes(recollect: Recollect, database_url: str) -> None:
+    ran = recollect("migrate", "--to", "0002", database_url=database_url)
+    assert (ran.code, ran.out) == (1, "")
+    assert f"Go back from revision {HEAD} to 0002 in postgresql://recollect@" in ran.err
+    # Nothing is dropped where it is already, or on the way up.
+    assert f"{HEAD}, as before" in recollect("migrate", "--to", HEAD, database_url=database_url).out
+    ran = recollect("migrate", "--to", "0002", "--yes", database_url=database_url)
+    assert (ran.code, "0002" in ran.out) == (0, True)
+    assert recollect("migrate", "--to", "0004", database_url=database_url).code == 0
+
+
 def test_users_are_linked_and_unlinked(recollect: Recollect, database_url: str) -> None:
     run_sql(database_url, "CREATE TABLE public.users (id uuid PRIMARY KEY)")
     linked = recollect("migrate", "--link-users", "public.users.id", database_url=database_url)
