@@ -48,7 +48,8 @@ def config_file() -> Path:
 
 
 class ConfigFileError(SettingsError):
-    """The configuration file is there and cannot be read. The text names it and the place in it."""
+    """The configuration file cannot be read, or RECOLLECT_CONFIG names one that is not there. The text
+    names it and the place in it."""
 
 
 class Settings(BaseSettings):
@@ -268,6 +269,13 @@ class Settings(BaseSettings):
                 f"there is no setting {', '.join(sorted(unknown))}; the README lists what there is"
             )
         path = config_file()
+        if path.is_dir():
+            raise ConfigFileError(f"{path} is a folder; a configuration file has to stand there")
+        if os.environ.get("RECOLLECT_CONFIG") and not path.exists():
+            # Without it the database would be another one: the embedded PostgreSQL, most of the time.
+            raise ConfigFileError(
+                f"RECOLLECT_CONFIG names {path}, which is not there; correct it, or unset it"
+            )
         try:
             file = TomlConfigSettingsSource(settings_cls, toml_file=path)
         except OSError as error:

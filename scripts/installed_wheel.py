@@ -53,7 +53,7 @@ def inspect(wheel: Path) -> None:
 def ask(command: list[str], folder: Path, text: str | None = None) -> str:
     """Run a command in `folder`, with a home of its own for the database; returns what it printed."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("RECOLLECT_", "PYTHON"))}
-    env |= {"RECOLLECT_HOME": str(folder / "home"), "RECOLLECT_CONFIG": str(folder / "config.toml")}
+    env |= {"RECOLLECT_HOME": str(folder / "home"), "RECOLLECT_CONFIG": os.devnull}
     done = subprocess.run(
         command, cwd=folder, env=env, input=text, capture_output=True, text=True, timeout=SECONDS
     )

@@ -117,11 +117,7 @@ async def _wreak(target: Target, settings: Settings, seconds: float) -> Chaos:
 
 def _configuration() -> list[Check]:
     file = config_file()
-    there = file.exists()
-    says = f"environment, {file}{'' if there else ' (not there)'}"
-    if not there and os.environ.get("RECOLLECT_CONFIG"):
-        return [Check("configuration", "warning", says, "Correct RECOLLECT_CONFIG, which names that file.")]
-    checks = [Check("configuration", "ok", says)]
+    checks = [Check("configuration", "ok", f"environment, {file}{'' if file.exists() else ' (not there)'}")]
     unknown = _unknown_settings(file)
     if unknown:
         says = f"{', '.join(unknown)}: no such setting, and without effect"

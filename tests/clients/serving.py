@@ -21,7 +21,7 @@ SECONDS = 90
 
 def own_settings(folder: Path) -> dict[str, str]:
     """Settings of a Recollect with an embedded database of its own, and of no other."""
-    return {"RECOLLECT_HOME": str(folder / "home"), "RECOLLECT_CONFIG": str(folder / "config.toml")}
+    return {"RECOLLECT_HOME": str(folder / "home"), "RECOLLECT_CONFIG": os.devnull}
 
 
 def free_port() -> int:

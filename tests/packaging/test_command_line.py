@@ -116,6 +116,21 @@ def test_a_configuration_file_that_cannot_be_read_is_named_and_exits_with_2(
         assert "s3cret" not in done.stderr
 
 
+@pytest.mark.parametrize("arguments", [(), ("list",), ("doctor",)], ids=["stdio", "a command", "doctor"])
+def test_a_configuration_file_that_is_named_and_not_there_is_no_other_database(
+    arguments: tuple[str, ...], tmp_path: Path
+):
+    gone = tmp_path / "config.toml"
+    for wrong, says in (
+        (gone, f"RECOLLECT_CONFIG names {gone}, which is not there; correct it, or unset it"),
+        (tmp_path, f"{tmp_path} is a folder; a configuration file has to stand there"),
+    ):
+        done = recollect(*arguments, RECOLLECT_CONFIG=str(wrong), RECOLLECT_HOME=str(tmp_path / "home"))
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == f"recollect: {says}\n"
+    assert not (tmp_path / "home").exists()
+
+
 def test_what_a_terminal_cannot_show_is_a_question_mark():
     """As on a console of Windows, or where Latin-1 is still spoken: the help has an ellipsis."""
     shown = recollect("--help", PYTHONIOENCODING="ascii")
