@@ -13,6 +13,7 @@ from recollect.db.messages import StoredSummary
 from recollect.history import cut
 from recollect.history.exchanges import Unit
 from recollect.history.formats import FORMATS, Format, text
+from recollect.history.formats.speech import note_of_result
 from recollect.history.incoming import check_int
 from recollect.history.tokens import MESSAGE_OVERHEAD, SAFETY, estimate
 from recollect.models.errors import InvalidArgument
@@ -122,17 +123,25 @@ def cost_around(message: Message, planned: Plan) -> int:
     author, the ids of calls in front of calls and results, and lines for parts without words."""
     tokens = planned.overhead
     if not tokens:
-        return 0
+        return _cost_of_notes(message)
     if message.author is not None:
         tokens += estimate(message.author)
     for part in message.parts if message.stored_parts is not None else ():
         kind = part["type"]
-        if kind in ("tool_call", "tool_result"):
-            id: str = part["id" if kind == "tool_call" else "call_id"]
+        id = part["id"] if kind == "tool_call" else text.answered_by(part)
+        if id is not None:
             tokens += CALL_TOKENS + (2 * len(id) // 3 if id.isascii() else estimate(id))
         elif kind not in ("text", "refusal"):
             tokens += text.LINE_TOKENS + estimate(text.named(part))
     return tokens
+
+
+def _cost_of_notes(message: Message) -> int:
+    """What other formats put before words that are a call's result."""
+    if message.stored_parts is None or f'"{text.RESULT_OF}"' not in message.stored_parts:
+        return 0
+    notes = filter(None, map(note_of_result, message.parts))
+    return sum(MESSAGE_OVERHEAD + estimate(note) for note in notes)
 
 
 _estimate_again = lru_cache(maxsize=256)(estimate)

@@ -2,8 +2,9 @@
 
 Results come in messages of their own (OpenAI), in a user's message beside what the user says
 (Anthropic, Gemini), or in the assistant's message that called (Vercel). A result counts only for
-a call of the exchange that is going on; whatever else is said ends the exchange. Calls and
-reasoning count only in an assistant's message.
+a call of the exchange that is going on; whatever else is said ends the exchange. One that comes
+later, as of a tool that the user did not wait for, is told in words. Calls and reasoning count
+only in an assistant's message.
 """
 
 from __future__ import annotations
@@ -12,10 +13,15 @@ import json
 from collections.abc import Iterator
 
 from recollect.history.formats.speech import is_step
-from recollect.history.formats.text import identifier
+from recollect.history.formats.text import RESULT_OF, identifier
 from recollect.history.formats.waiting import Waiting
 from recollect.models.message import Message, Part
 from recollect.models.parts import part_text
+
+ANSWERS_NOTHING = "results that answer no open call"
+
+WORDLESS = ("image", "audio", "file", "resource")
+"""What a result may hold beside words that can also stand in a message of its own."""
 
 MAX_ID_CHARS = 200
 """As much of a call's id is told in a repair. No provider has longer ones, but a caller may."""
@@ -75,7 +81,7 @@ class Unit:
 
 
 def split_units(path: list[Message], repairs: list[str]) -> list[Unit]:
-    """Group a path, oldest first, into units, without results that answer no open call.
+    """Group a path, oldest first, into units; results that answer no open call become words.
 
     What is left out or will be synthesised is added to `repairs`, each line starting with `#seq`. These stand
     among our own words, so an id that is none is quoted.
@@ -105,12 +111,16 @@ def _place(message: Message, units: list[Unit], repairs: list[str]) -> None:
         before = Unit([])
     kept: list[Part] = []
     out: dict[str, None] = {}
+    late: list[Part] = []
     joins = 0
     for part in parts:
         if part["type"] == "tool_result":
             if not own.take(part["call_id"]):
-                if message.role not in ("tool", "user") or not _answer(before, part["call_id"]):
-                    out["results that answer no open call"] = None
+                if message.role not in ("tool", "user"):
+                    out[ANSWERS_NOTHING] = None
+                    continue
+                if not _answer(before, part["call_id"]):
+                    late += _words_of(part)
                     continue
                 joins += 1
         elif part["type"] in ("tool_call", "reasoning") and message.role != "assistant":
@@ -121,13 +131,21 @@ def _place(message: Message, units: list[Unit], repairs: list[str]) -> None:
         elif is_step(part):
             own.end_step()
         kept.append(part)
+    words = any(part["type"] != "tool_result" for part in kept)
+    if late and before.unanswered and not words:  # nothing may stand between a call and its results
+        out[ANSWERS_NOTHING] = None
+        late = []
+    elif late:
+        kept += late
+        words = True
+        repairs.append(f"#{message.seq}: {ANSWERS_NOTHING} are told in words")
     if not kept:
         repairs.append(f"#{message.seq}: left out a message of {' and '.join(out)}")
         return
-    words = any(part["type"] != "tool_result" for part in kept)
     if out:
         repairs.append(f"#{message.seq}: took out {' and '.join(out)}")
-        message = _without(message, kept)
+    if out or late:
+        message = _with(message, kept)
     if joins:
         unit = before
         unit.messages.append(message)
@@ -151,9 +169,22 @@ def _answer(unit: Unit, call_id: str) -> bool:
     return False
 
 
-def _without(message: Message, kept: list[Part]) -> Message:
-    """The message with those parts alone. What a provider's format remembers of the places of its
-    parts (`native`) holds no longer."""
-    parts = [{name: value for name, value in part.items() if name != "native"} for part in kept]
-    text = "\n\n".join(filter(None, map(part_text, parts)))
+def _words_of(result: Part) -> list[Part]:
+    """A result in words, which know their call; behind them what it holds without words, such as images."""
+    words = {name: result[name] for name in ("is_error",) if name in result}
+    words |= {"type": "text", "text": part_text(result), RESULT_OF: result["call_id"]}
+    content: str | list[Part] = result["content"]
+    return [words, *(part for part in content if isinstance(part, dict) and part["type"] in WORDLESS)]
+
+
+def _with(message: Message, parts: list[Part]) -> Message:
+    """The message with those parts instead of its own. What a provider's format remembers of the places of
+    its parts (`native`) holds no longer."""
+    parts = [{name: value for name, value in part.items() if name != "native"} for part in parts]
+    words = [part for part in parts if part_text(part)]
+    text = "\n\n".join(map(part_text, words))
+    if len(words) == 1 and text == message.text and words[0]["type"] == "text":
+        # Stored once, as in the database: of a large one only the start was read, and `cut` has to know.
+        del words[0]["text"]
+        return message._replace(stored_parts=json.dumps(parts))
     return message._replace(text=text, stored_parts=json.dumps(parts))

@@ -1,6 +1,6 @@
 """Receipts of context windows: what was rendered, so that it can be rendered again, byte for byte.
 
-    w5.e4.anthropic.8000.86-1043.900.1c9f2b.3f9a2c1b8d7e6f50
+    w6.e4.anthropic.8000.86-1043.900.1c9f2b.3f9a2c1b8d7e6f50
 
 The versions of the renderer and of the estimator, the format, the budget, the first message shown
 and the one that the path ends with, the message that the summary goes up to (0: none), a hash of
@@ -20,7 +20,7 @@ from recollect.history.tokens import ESTIMATOR
 from recollect.models.errors import InvalidArgument
 from recollect.models.message import ContextWindow
 
-RENDERER = "w5"
+RENDERER = "w6"
 """The version of what windows show. It changes whenever any window's bytes do."""
 
 _WRITTEN = re.compile(

@@ -8,12 +8,12 @@ from recollect.history.formats import FORMATS
 from tests.history.test_anchors import dialogue, window_of
 
 RECEIPTS = [
-    "w5.e4.text.3000.110-126.0.ddd016.ff4054a9ce1509ca",
-    "w5.e4.openai.3000.111-126.0.ddd016.c945e398af2c7465",
-    "w5.e4.openai_responses.3000.111-126.0.ddd016.885e595401d75def",
-    "w5.e4.anthropic.3000.110-126.0.ddd016.fc9e5ac4cffb54ea",
-    "w5.e4.gemini.3000.110-126.0.ddd016.3f01b94896c7587b",
-    "w5.e4.vercel.3000.111-126.0.ddd016.6045f3ae0054e9e3",
+    "w6.e4.text.3000.110-126.0.ddd016.ff4054a9ce1509ca",
+    "w6.e4.openai.3000.111-126.0.ddd016.c945e398af2c7465",
+    "w6.e4.openai_responses.3000.111-126.0.ddd016.885e595401d75def",
+    "w6.e4.anthropic.3000.110-126.0.ddd016.fc9e5ac4cffb54ea",
+    "w6.e4.gemini.3000.110-126.0.ddd016.3f01b94896c7587b",
+    "w6.e4.vercel.3000.111-126.0.ddd016.6045f3ae0054e9e3",
 ]
 """Of one conversation, in every format. If they differ, raise `RENDERER` in recollect/history/receipt.py
 (or `ESTIMATOR`, if it was that) and write the new ones down: a receipt of the version before then

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Any
@@ -17,7 +18,7 @@ from recollect.history.tokens import estimate, estimate_message
 from recollect.history.window import build_window
 from recollect.models.message import ContextWindow, Message, Part, Role
 from recollect.models.parts import split_content
-from tests.history.formats.validators import VALIDATORS
+from tests.history.formats.validators import VALIDATORS, listed
 
 NOW = datetime(2026, 3, 1, 10, 4, tzinfo=UTC)
 
@@ -251,10 +252,104 @@ def test_a_note_for_one_of_two_calls_of_one_id_stands_for_the_second() -> None:
     assert [part["output"] for part in inside[0]["parts"]] == [shown[id] for id in ids]
 
 
-def test_a_result_without_its_call_is_left_out_and_reported() -> None:
+def told(window: ContextWindow) -> list[list[str]]:
+    """The texts of each message, in OpenAI's or Anthropic's format."""
+    contents: list[Any] = [each["content"] for each in window.messages]
+    return [
+        [content] if isinstance(content, str) else [block["text"] for block in listed(content)]
+        for content in contents
+    ]
+
+
+TOLD = "(From a tool, as the result of call a:)"
+IN_WORDS = "results that answer no open call are told in words"
+
+
+def test_a_result_without_its_call_is_told_in_words() -> None:
     window = windowed(path(("tool", result("a")), ("user", "and?")), 1_000, "openai")
-    assert shown(window) == ["and?"]
-    assert window.repairs == ["#1: left out a message of results that answer no open call"]
+    assert told(window) == [[TOLD, "found"], ["and?"]]
+    assert window.repairs == [f"#1: {IN_WORDS}"]
+
+
+PNG = "iVBORw0KGgo="
+PICTURE: Part = {"type": "image", "data": PNG, "media_type": "image/png"}
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_result_that_the_user_did_not_wait_for_reaches_the_model(format: Format) -> None:
+    late: Part = {
+        "type": "tool_result",
+        "call_id": "a",
+        "content": [{"type": "text", "text": "It is 42."}, PICTURE],
+        "is_error": True,
+    }
+    said: list[Said] = [
+        ("user", "look"),
+        ("assistant", call("a")),
+        ("user", "and meanwhile?"),
+        ("assistant", "It goes on."),
+        ("tool", [late]),
+        ("user", "so?"),
+    ]
+    window = windowed(path(*said), 8_000, format)
+    whole = window.text or json.dumps(window.messages, ensure_ascii=False)
+    places = [whole.index(words) for words in ("look", "meanwhile", "goes on", "call a", "It is 42.", "so?")]
+    if format == "text":  # the calls are shown there as well
+        assert "← call a failed:\nIt is 42." in whole
+        assert "← call a: no result was recorded" in whole
+    else:
+        assert places == sorted(places)
+        assert "(From a tool, as the result of call a, which failed:)" in whole
+        assert "No result was recorded for this call." in whole
+        assert PNG in whole
+        assert VALIDATORS[format](window.messages) == []
+    assert window.repairs == ["#2: call a has no recorded result; a note stands for it", f"#5: {IN_WORDS}"]
+    again = windowed(path(*said[:-1]), 8_000, format)
+    # Nothing of what was shown before it changes.
+    before = again.text.removesuffix("\n</conversation>") or json.dumps(again.messages).rstrip("]}")
+    assert whole.startswith(before)
+
+
+def test_a_late_result_does_not_come_between_another_call_and_its_result() -> None:
+    found = path(
+        ("assistant", call("a")),
+        ("user", "go on"),
+        ("assistant", call("b", "c")),
+        ("tool", result("b")),
+        ("tool", result("a", content="late")),
+        ("tool", result("c")),
+    )
+    window = windowed(found, 1_000, "openai")
+    assert results_of(window)[1:] == [("b", "found"), ("c", "found")]
+    assert window.repairs == [
+        "#1: call a has no recorded result; a note stands for it",
+        "#5: left out a message of results that answer no open call",
+    ]
+    beside = windowed(path(*PENDING, ("tool", [*result("a", content="late"), *result("b")])), 1_000, "openai")
+    assert results_of(beside)[1:] == [("b", "found")]
+    assert told(beside)[-1] == [TOLD, "late"]
+    # What the user says ends the exchange in any case.
+    ended = windowed(path(*PENDING, ("user", [*result("a", content="late"), TEXT])), 1_000, "openai")
+    assert told(ended)[-1] == ["and here is more", TOLD, "late"]
+
+
+PENDING: list[Said] = [("assistant", call("a")), ("user", "go on"), ("assistant", call("b"))]
+
+
+def test_of_a_large_late_result_the_rest_can_be_read() -> None:
+    words = "".join(f"{number} " for number in range(5_000))
+    found = path(("assistant", call("a")), ("user", "go on"), ("tool", result("a", content=words)))
+    for format in FORMATS:
+        window = windowed(found, 1_000, format)
+        whole = window.text or json.dumps(window.messages, ensure_ascii=False)
+        cut = re.search(
+            r"(\d+)… \(cut: (\d+) more characters; read_message seq=3 offset=(\d+) has them", whole
+        )
+        assert cut is not None
+        lacking, offset = int(cut[2]), int(cut[3])
+        assert lacking + offset == len(words)
+        assert words[:offset].endswith(cut[1])
+        assert window.tokens <= 1_000
 
 
 def results_of(window: ContextWindow) -> list[tuple[str, str]]:
@@ -282,25 +377,28 @@ def test_what_a_user_says_ends_an_exchange() -> None:
     found = path(("assistant", call("a", "b")), ("user", [*result("a"), TEXT]), ("tool", result("b")))
     window = windowed(found, 1_000, "openai")
     assert sorted(results_of(window)) == [("a", "found"), ("b", "No result was recorded for this call.")]
-    assert window.messages[-1]["content"] == "and here is more"
+    assert told(window)[-2:] == [["and here is more"], [TOLD.replace("call a", "call b"), "found"]]
     assert window.repairs == [
         "#1: call b has no recorded result; a note stands for it",
-        "#3: left out a message of results that answer no open call",
+        f"#3: {IN_WORDS}",
     ]
 
 
 def test_words_beside_a_result_that_answers_nothing_stay() -> None:
     window = windowed(path(("user", [*result("a"), TEXT])), 1_000, "openai")
-    assert shown(window) == ["and here is more"]
-    assert window.repairs == ["#1: took out results that answer no open call"]
+    assert told(window) == [["and here is more", TOLD, "found"]]
+    assert window.repairs == [f"#1: {IN_WORDS}"]
+    own = windowed(path(("assistant", [*result("a"), TEXT])), 1_000, "openai")
+    assert told(own)[-1] == ["and here is more"]
+    assert own.repairs == ["#1: took out results that answer no open call"]
 
 
 def test_a_call_that_is_not_the_assistants_is_left_out_and_reported() -> None:
     window = windowed(path(("user", [TEXT, *call("a")]), ("tool", result("a"))), 1_000, "anthropic")
-    assert window.messages == [{"role": "user", "content": "and here is more"}]
+    assert told(window) == [["and here is more", TOLD, "found"]]
     assert window.repairs == [
         "#1: took out calls or reasoning, which only an assistant's message can hold",
-        "#2: left out a message of results that answer no open call",
+        f"#2: {IN_WORDS}",
     ]
 
 
@@ -312,7 +410,7 @@ def test_a_call_of_an_earlier_step_is_answered_in_that_step() -> None:
     )
     window = windowed(found, 1_000, "openai")
     assert [each["role"] for each in window.messages] == [
-        "assistant", "tool", "assistant", "tool", "user"
+        "assistant", "tool", "assistant", "tool", "user", "user"
     ]  # fmt: skip
     assert results_of(window) == [("a", "No result was recorded for this call."), ("b", "found")]
 

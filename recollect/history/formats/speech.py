@@ -16,6 +16,7 @@ from typing import Any, NoReturn, cast
 from recollect.history.formats.native import list_foreign
 from recollect.history.formats.payload import inner
 from recollect.history.formats.rendered import Provider, Said
+from recollect.history.formats.text import answered_by, identifier
 from recollect.history.formats.waiting import Waiting
 from recollect.models.message import Message, Part
 from recollect.models.parts import readable
@@ -25,6 +26,9 @@ MADE_ID = re.compile(r".*~\d+", re.DOTALL)
 that name in its message. The result, which may come in much later, gets the same from its own."""
 
 FROM_A_TOOL = "(From a tool:)"
+
+MAX_ID_CHARS = 64
+"""As much is told of the id of a call whose result came late."""
 
 CLIENT_CALLS = {
     "computer_call": "action",
@@ -71,7 +75,7 @@ def heard(messages: Sequence[Message], provider: Provider, lost: list[str], *, e
         list_foreign(said, provider, lost)
         if message.author is not None and provider != "openai":
             said.lose(lost, "the author")
-        if message.role == "tool" and not exact:
+        if not exact:
             _tell_tools_words(said, lost)
         found.append(said)
     return found
@@ -80,10 +84,28 @@ def heard(messages: Sequence[Message], provider: Provider, lost: list[str], *, e
 def _tell_tools_words(said: Said, lost: list[str]) -> None:
     """Whose words they are that stand in a tool's message beside results, or without any: they go out as the
     user's, since a provider takes from a tool nothing but results."""
-    place = next((at for at, part in enumerate(said.parts) if part["type"] != "tool_result"), None)
-    if place is not None:
-        said.parts.insert(place, {"type": "text", "text": FROM_A_TOOL})
+    parts: list[Part] = []
+    known = said.role != "tool"
+    for part in said.parts:
+        note = note_of_result(part)
+        if note is None and not known and part["type"] != "tool_result":
+            note = FROM_A_TOOL
+        if note is not None:
+            known = True
+            parts.append({"type": "text", "text": note})
+        parts.append(part)
+    if len(parts) > len(said.parts):
+        said.parts = parts
         said.lose(lost, "a note was put before a tool's words, which go out as the user's")
+
+
+def note_of_result(part: Part) -> str | None:
+    """What is said before words that are the result of a call; None before others."""
+    call = answered_by(part) if part["type"] == "text" else None
+    if call is None:
+        return None
+    failed = ", which failed" if part.get("is_error") else ""
+    return f"(From a tool, as the result of call {identifier(call[:MAX_ID_CHARS])}{failed}:)"
 
 
 def cleaned(value: Any) -> Any:

@@ -16,6 +16,9 @@ from datetime import date, datetime
 from recollect.models.message import Message, Part
 from recollect.models.parts import part_text, readable
 
+RESULT_OF = "result_of"
+"""The field of words that are a result which answers no open call: the id of its call. Windows make them."""
+
 HEADER_TOKENS = 14
 """What the line in front of each message costs, without the author."""
 
@@ -168,9 +171,10 @@ def _part(message: Message, part: Part) -> str:
         arguments = part["arguments"]
         shown = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
         return f"→ {one_line(part['name'])} (call {one_line(part['id'])}) {one_line(shown)}"
-    if kind == "tool_result":
+    answered = answered_by(part)
+    if answered is not None:
         failed = " failed" if part.get("is_error") else ""
-        return f"← call {one_line(part['call_id'])}{failed}:\n{quoted(part_text(part))}"
+        return f"← call {one_line(answered)}{failed}:\n{quoted(part_text(part))}"
     if kind in ("text", "refusal"):
         return quoted(part_text(part))
     if kind == "reasoning":
@@ -178,6 +182,14 @@ def _part(message: Message, part: Part) -> str:
     name = named(part)
     what = f"{kind} {name}" if name else kind
     return f"→ ({what}; read_message seq={message.seq} format=json has it)"
+
+
+def answered_by(part: Part) -> str | None:
+    """The id of the call whose result a part is, in words or as such."""
+    if part["type"] == "tool_result":
+        return part["call_id"]
+    call = part.get(RESULT_OF) if part["type"] == "text" else None
+    return call if isinstance(call, str) else None
 
 
 def named(part: Part) -> str:
