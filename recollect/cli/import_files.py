@@ -46,8 +46,11 @@ def command(
     tally = _Tally(verbose, as_json, dry_run, 0 if as_json else total_bytes(files))
     try:
         asyncio.run(_import(files, dry_run, tally))
-    finally:
+    except BaseException:  # Ctrl-C among them
         tally.clear_bar()
+        tally.print_stopped()
+        raise
+    tally.clear_bar()
     tally.print_end()
     if tally.failed:
         raise typer.Exit(3)
@@ -138,6 +141,15 @@ class _Tally:
         if totals.problems:
             text = f"{counted(totals.problems, 'piece')} could not be imported, named above."
             print(styled("1;31", text))
+
+    def print_stopped(self) -> None:
+        """How far it came, for whoever ended it, or whom an error did."""
+        stored = self._totals.outcomes["created"] + self._totals.outcomes["added"]
+        if stored and not self._dry_run:
+            self._say(
+                f"Stopped: {counted(self._totals.added, 'new message')} in {counted(stored, 'conversation')} "
+                "are stored. The same import goes on from there."
+            )
 
     def clear_bar(self) -> None:
         if self._bar:

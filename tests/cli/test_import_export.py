@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import PIPE
 
+import asyncpg
 import pytest
+from anyio.from_thread import start_blocking_portal
 
+from recollect.db.target import parse_url
 from tests.cli.conftest import Ran
+from tests.db.servers import wait_until
 from tests.importing.chatgpt_files import conversation, write
 
 Run = Callable[..., Ran]
@@ -61,6 +69,36 @@ def test_pieces_that_cannot_be_read_are_named_and_end_with_exit_code_3(ran: Run,
     assert done.err.startswith(f"could not be read: {file}, character ")
     assert "1 piece could not be imported, named above." in done.out
     assert len(listed(ran)) == 1
+
+
+def test_an_import_that_is_interrupted_says_how_far_it_came(
+    ran: Run, tmp_path: Path, database_url: str
+) -> None:
+    last, file = tmp_path / "last.json", tmp_path / "conversations.json"
+    file.write_text(json.dumps([conversation(f"c{number}", ["1"]) for number in range(1_200)]))
+    last.write_text(json.dumps([conversation("c1199", ["1"])]))
+    assert ran("import", last).code == 0
+    command = [sys.executable, "-m", "recollect", "import", str(file)]
+    env = {**os.environ, "RECOLLECT_DATABASE_URL": database_url}
+    with start_blocking_portal() as portal:
+        holder = portal.call(lambda: asyncpg.connect(**parse_url(database_url).connect_args))
+        # The import comes to a conversation that is held, and waits.
+        portal.call(holder.execute, "BEGIN")
+        held = "SELECT count(*) FROM (SELECT FROM recollect.conversation FOR UPDATE) AS held"
+        assert portal.call(holder.fetchval, held) == 1
+        with subprocess.Popen(command, env=env, stdout=PIPE, stderr=PIPE, text=True) as process:
+            count = "SELECT count(*) FROM recollect.conversation"
+            wait_until(lambda: portal.call(holder.fetchval, count) > 1)
+            process.send_signal(signal.SIGINT)
+            said = process.communicate(timeout=60)
+        portal.call(holder.close)
+    stored = len(listed(ran, "--all")) - 1
+    assert (process.returncode, said[0]) == (130, "")
+    assert said[1] == (
+        f"Stopped: {stored:,} new messages in {stored:,} conversations are stored. "
+        "The same import goes on from there.\n"
+    )
+    assert f"Imported {1_199 - stored:,} new messages" in ran("import", file).out
 
 
 def test_what_was_left_out_is_listed_as_long_as_people_read_it(ran: Run, tmp_path: Path) -> None:
