@@ -18,6 +18,9 @@ from recollect.db.target import Target, parse_url
 from recollect.models.errors import InvalidArgument
 from recollect.settings import Settings
 
+MAY_SERVE = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1 AND pg_has_role(oid, $2, 'MEMBER'))"
+"""Whether there is a role $1, which may be a name that only a pooler knows, and is a member of $2."""
+
 
 def command(
     to: Annotated[
@@ -81,7 +84,7 @@ def command(
             report["users"] = asyncio.run(_link(target, link, settings.connect_timeout))
         if settings.embeddings_url is not None and done.after is not None:
             report["pgvector"] = asyncio.run(_pgvector(target, settings.connect_timeout))
-    grant = _grant(settings, done)
+        grant = asyncio.run(_grant(target, settings, done))
     if as_json:
         print(json.dumps({**report, "next": grant}, indent=2))
         return
@@ -168,12 +171,18 @@ def _what(done: Migrated) -> str:
     return f"from revision {done.before} to {done.after}"
 
 
-def _grant(settings: Settings, done: Migrated) -> str | None:
-    """What a role of its own at run time needs; the migrating role has it already."""
+async def _grant(target: Target, settings: Settings, done: Migrated) -> str | None:
+    """What a role of its own at run time needs and lacks; the migrating role has it already."""
     if settings.migration_url is None or settings.database_url is None or done.after is None:
         return None
     user = parse_url(settings.database_url.get_secret_value()).connect_args.get("user")
     if user is None or user == done.role:
         return None
+    connection = await owner_connection(target, settings.connect_timeout)
+    try:
+        if await connection.fetchval(MAY_SERVE, str(user), APP_ROLE):
+            return None
+    finally:
+        await connection.close()
     quoted = '"' + str(user).replace('"', '""') + '"'
     return f"GRANT {APP_ROLE} TO {quoted};"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
 from recollect.db.embedded import stop
 from recollect.db.migrate import HEAD
@@ -38,13 +39,19 @@ def test_it_prints_json_for_programs(recollect: Recollect, empty_database_url: s
 def test_it_migrates_with_the_owner_and_tells_what_the_other_login_needs(
     recollect: Recollect, empty_database_url: str
 ) -> None:
-    ran = recollect(
-        "migrate",
-        migration_url=empty_database_url,
-        database_url=empty_database_url.replace("recollect@", "Web-App@", 1),
-    )
-    assert ran.code == 0
-    assert ran.out.splitlines()[-1] == 'As recollect or an administrator:  GRANT recollect_app TO "Web-App";'
+    def migrated(login: str) -> Ran:
+        of_login = empty_database_url.replace("recollect@", f"{login}@", 1)
+        return recollect("migrate", migration_url=empty_database_url, database_url=of_login)
+
+    login = f"Web-{uuid4().hex}"
+    needed = f'As recollect or an administrator:  GRANT recollect_app TO "{login}";'
+    for ran in (migrated(login), migrated(login)):
+        assert (ran.code, ran.out.splitlines()[-1]) == (0, needed)
+    run_sql(empty_database_url, f'CREATE ROLE "{login}" LOGIN')
+    assert needed in migrated(login).out
+    run_sql(empty_database_url, f'GRANT recollect_app TO "{login}"')
+    assert "GRANT" not in migrated(login).out
+    run_sql(empty_database_url, f'DROP ROLE "{login}"')
 
 
 def test_dropping_everything_takes_a_yes(recollect: Recollect, database_url: str) -> None:
