@@ -75,7 +75,7 @@ def heard(messages: Sequence[Message], provider: Provider, lost: list[str], *, e
         list_foreign(said, provider, lost)
         if message.author is not None and provider != "openai":
             said.lose(lost, "the author")
-        if not exact:
+        if not exact and (message.role == "tool" or message.stored_parts is not None):
             _tell_tools_words(said, lost)
         found.append(said)
     return found
