@@ -256,7 +256,9 @@ def told(window: ContextWindow) -> list[list[str]]:
     """The texts of each message, in OpenAI's or Anthropic's format."""
     contents: list[Any] = [each["content"] for each in window.messages]
     return [
-        [content] if isinstance(content, str) else [block["text"] for block in listed(content)]
+        [content]
+        if isinstance(content, str)
+        else [block["text"] for block in listed(content) if "text" in block]
         for content in contents
     ]
 
@@ -334,6 +336,17 @@ def test_a_late_result_does_not_come_between_another_call_and_its_result() -> No
 
 
 PENDING: list[Said] = [("assistant", call("a")), ("user", "go on"), ("assistant", call("b"))]
+
+
+@pytest.mark.parametrize("content", ["", " ", [], [{"type": "text", "text": ""}]])
+def test_of_a_late_result_without_words_only_the_note_is_told(content: str | list[Part]) -> None:
+    empty: Part = {"type": "tool_result", "call_id": "a", "content": content}
+    found = path(("assistant", call("a")), ("user", "go on"), ("tool", [empty]))
+    for format in ("openai", "anthropic"):
+        assert told(windowed(found, 1_000, format))[-1][-1] == TOLD
+    with_picture = path(("tool", [empty | {"content": [PICTURE]}]))
+    (shown,) = windowed(with_picture, 8_000, "openai").messages
+    assert [block["type"] for block in shown["content"]] == ["text", "image_url"]
 
 
 def test_of_a_large_late_result_the_rest_can_be_read() -> None:

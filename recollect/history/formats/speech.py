@@ -88,13 +88,15 @@ def _tell_tools_words(said: Said, lost: list[str]) -> None:
     known = said.role != "tool"
     for part in said.parts:
         note = note_of_result(part)
+        wordless = note is not None and not part["text"].strip()
         if note is None and not known and part["type"] != "tool_result":
             note = FROM_A_TOOL
         if note is not None:
             known = True
             parts.append({"type": "text", "text": note})
-        parts.append(part)
-    if len(parts) > len(said.parts):
+        if not wordless:
+            parts.append(part)
+    if parts != said.parts:
         said.parts = parts
         said.lose(lost, "a note was put before a tool's words, which go out as the user's")
 
