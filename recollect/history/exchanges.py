@@ -93,13 +93,18 @@ def split_units(path: list[Message], repairs: list[str]) -> list[Unit]:
             continue
         _place(message, units, repairs)
     repairs.extend(
-        f"#{seq}: call {identifier(call[:MAX_ID_CHARS])} has no recorded result; a note stands for it"
+        noted(seq, call)
         for unit in units
         if unit.unanswered  # of most there is none, and this is far cheaper than to go through it
         for seq, calls in unit.unanswered.items()
         for call in calls
     )
     return units
+
+
+def noted(seq: int, call: str) -> str:
+    """The repair of a call without a result."""
+    return f"#{seq}: call {identifier(call[:MAX_ID_CHARS])} has no recorded result; a note stands for it"
 
 
 def _place(message: Message, units: list[Unit], repairs: list[str]) -> None:

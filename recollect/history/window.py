@@ -28,7 +28,7 @@ from recollect.history.budget import (
     share_of_instructions,
     share_of_summary,
 )
-from recollect.history.exchanges import Unit, split_units
+from recollect.history.exchanges import Unit, noted, split_units
 from recollect.history.formats import text
 from recollect.history.formats.providers import OUTGOING
 from recollect.history.formats.rendered import Provider
@@ -41,17 +41,19 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A window, and the messages that were rendered for it (none in the text format)."""
+    """A window, the messages that were rendered for it (none in the text format), and what was repaired in
+    them."""
 
     window: ContextWindow
     messages: list[Message]
+    repairs: list[str]
 
     def recalling(self, words: str) -> ContextWindow:
         """The window with what was recalled behind it; neither its tokens nor its receipt count that."""
         if self.window.format == "text":
             self.window.text += f"\n{words}"
         else:
-            _render(self.window, [*self.messages, _made(-2, "user", words, None)])
+            _render(self.window, [*self.messages, _made(-2, "user", words, None)], self.repairs)
         return self.window
 
 
@@ -94,19 +96,20 @@ def build_window(conversation_id: str, found: Window, planned: Plan) -> Shown:
         instructions_left_out=instructions is None and found.instructions is not None,
     )
     if whole and (shown or not units):
-        window.repairs = [line for _, line in sorted(_located(repairs))]
+        repairs = [line for _, line in sorted(_located(repairs))]
     else:
         _tell_what_is_outside(window, shown, path_tokens, found)
-        window.repairs = [line for seq, line in sorted(_located(repairs)) if seq >= window.first_seq > 0]
+        repairs = [line for seq, line in sorted(_located(repairs)) if seq >= window.first_seq > 0]
+    window.repairs = repairs
     rendered: list[Message] = []
     if planned.format == "text":
         window.text = _text(window, instructions, summary, fitted, plain=plain)
     else:
         rendered = _whole(instructions, summary, fitted)
-        _render(window, rendered)
+        _render(window, rendered, repairs)
     front = f"{found.instructions}\n{summary and summary.content}"
     window.receipt = str(receipt.write(window, planned.max_tokens, front))
-    return Shown(window, rendered)
+    return Shown(window, rendered, repairs)
 
 
 def _texts(found: Window) -> list[str]:
@@ -116,9 +119,11 @@ def _texts(found: Window) -> list[str]:
     return texts
 
 
-def _render(window: ContextWindow, whole: list[Message]) -> None:
+def _render(window: ContextWindow, whole: list[Message], repairs: list[str]) -> None:
     rendered = OUTGOING[cast("Provider", window.format)](whole)
     window.messages, window.system, window.lost = rendered.messages, rendered.system, rendered.lost
+    waiting = {noted(seq, call) for seq, call in rendered.waiting}
+    window.repairs = [line for line in repairs if line not in waiting]
 
 
 def _tell_what_is_outside(

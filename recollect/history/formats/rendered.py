@@ -24,11 +24,14 @@ class Rendered:
                in as one). None elsewhere, and where there are no instructions.
     lost:      what has no counterpart in this format, and what was added, dropped or merged so
                that the provider accepts the list; one line each, starting with `#seq`.
+    waiting:   calls, each by its message's seq and its id, that go out without the result that was given for
+               them: whoever gets the messages goes on with them.
     """
 
     messages: list[JsonObject]
     system: str | JsonObject | list[JsonObject] | None = None
     lost: list[str] = field(default_factory=list[str])
+    waiting: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
 
 
 @dataclass(slots=True)

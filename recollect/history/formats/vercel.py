@@ -56,18 +56,19 @@ def outgoing(messages: Sequence[Message], *, exact: bool = False) -> Rendered:
         speech.fit(said, LIMITS, lost)
     said = _folded(said, lost)
     rendered: list[JsonObject] = []
+    waiting: list[tuple[int, str]] = []
     for message in said:
         for value in recalled(message, "vercel", _render, STYLES, lost):
             if exact:
                 rendered.append(value)
                 continue
-            _settle(value, message, lost)
+            waiting += _settle(value, message, lost, last=message is said[-1])
             if value.get("parts"):
                 # Instructions are no stored message, but the SDK wants an id for every one.
                 rendered.append(value if value.get("id") else {**value, "id": f"msg_{message.seq}"})
             else:
                 message.lose(lost, "an empty message")
-    return Rendered(rendered, lost=lost)
+    return Rendered(rendered, lost=lost, waiting=waiting)
 
 
 def _parts(block: JsonObject, where: str) -> list[Part]:
@@ -148,18 +149,26 @@ def _results(said: Said) -> Waiting[Part]:
     return results
 
 
-def _settle(value: JsonObject, said: Said, lost: list[str]) -> None:
+def _settle(value: JsonObject, said: Said, lost: list[str], *, last: bool) -> list[tuple[int, str]]:
     """Give a result to the parts of calls that came in without one, as while they waited for an approval:
-    what is kept of them says that they wait."""
+    what is kept of them says that they wait. Gives those that stay as they are: where the last message holds
+    the user's answer to an approval, the SDK runs the tool, or says that it was denied."""
     results = _results(said)
+    waiting: list[tuple[int, str]] = []
     for block in objects(value.get("parts")):
-        result = results.take(str(block.get("toolCallId")))
+        call = str(block.get("toolCallId"))
+        result = results.take(call)
         if result is None or str(block.get("state")).startswith("output-"):
+            continue
+        if last and speech.is_note(result) and block.get("state") == "approval-responded":
+            block.pop("output", None)
+            waiting.append((said.seq, call))
             continue
         if inner(block.pop("approval", None), "approved") is False:
             said.lose(lost, "that the user did not allow a call")
         block.setdefault("input", {})
         block |= _outcome(said, result, lost)
+    return waiting
 
 
 def _render(said: Said, style: str, lost: list[str]) -> list[JsonObject]:

@@ -15,6 +15,7 @@ from recollect.models.errors import InvalidArgument
 from recollect.models.message import NewMessage, Part
 from tests.history.formats.stored import stored
 from tests.history.formats.test_hosted import counted
+from tests.history.formats.validators import VALIDATORS
 from tests.history.test_window import read, windowed
 
 
@@ -144,6 +145,38 @@ def test_a_call_that_waits_for_an_approval_is_settled_once_the_conversation_goes
         }
     ]
     assert vercel.outgoing(messages, exact=True).messages == given
+
+
+@pytest.mark.parametrize("approved", [True, False])
+def test_an_approval_that_was_answered_last_goes_to_the_sdk_which_runs_the_tool(approved: bool) -> None:
+    """The AI SDK (collect-tool-approvals.ts) looks for answers in the last message alone."""
+    answered: dict[str, Any] = {
+        "type": "tool-pay",
+        "toolCallId": "call_1",
+        "state": "approval-responded",
+        "input": {"sum": 9},
+        "approval": {"id": "ap_1", "approved": approved},
+    }
+    done: dict[str, Any] = {
+        "type": "tool-look",
+        "toolCallId": "call_2",
+        "state": "input-available",
+        "input": {},
+    }
+    given: list[dict[str, Any]] = [
+        {"id": "m1", "role": "user", "parts": [{"type": "text", "text": "Pay."}]},
+        {"id": "m2", "role": "assistant", "parts": [answered, done]},
+    ]
+    window = windowed(read(counted(vercel.incoming(given))), 1_000, "vercel")
+    assert window.messages[1]["parts"][0] == answered
+    assert window.messages[1]["parts"][1]["state"] == "output-available"
+    assert window.repairs == ["#2: call call_2 has no recorded result; a note stands for it"]
+    assert VALIDATORS["vercel"](window.messages) == []
+    given.append({"id": "m3", "role": "user", "parts": [{"type": "text", "text": "Never mind."}]})
+    went_on = windowed(read(counted(vercel.incoming(given))), 1_000, "vercel")
+    assert went_on.messages[1]["parts"][0]["state"] == "output-available"
+    assert len(went_on.repairs) == 2
+    assert "call_1" in windowed(read(counted(vercel.incoming(given[:2]))), 1_000, "openai").repairs[0]
 
 
 def test_ui_parts_of_several_calls_with_one_id_get_ids_of_their_own() -> None:
