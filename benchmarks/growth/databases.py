@@ -36,15 +36,6 @@ PARTITIONED = (
 )
 
 
-MOST_MEMORY = 4 * 2**30
-"""For making the search index."""
-
-
-def memory_of_machine() -> int:
-    """In bytes."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
 class GrowingDatabase:
     """A migrated database, with one connection for all that is no verb."""
 
@@ -102,10 +93,9 @@ class GrowingDatabase:
         """parallel: by a process for each processor, which sort into files beside the index first."""
         if self._search_index is None:
             return
-        memory = min(MOST_MEMORY, memory_of_machine() // 6) // 1024
         workers = (os.cpu_count() or 1) - 1 if parallel else 0  # beside the process that asks them
         async with self.connection.transaction():
-            await self.connection.execute(f"SET LOCAL maintenance_work_mem = '{memory}kB'")
+            await self.connection.execute("SET LOCAL maintenance_work_mem = '1GB'")
             await self.connection.execute(f"SET LOCAL max_parallel_maintenance_workers = {workers}")
             await self.connection.execute(self._search_index)
         self._search_index = None

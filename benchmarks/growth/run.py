@@ -15,7 +15,7 @@ from benchmarks.growth.asking import (
     queries_of,
     said_by,
 )
-from benchmarks.growth.databases import GrowingDatabase, memory_of_machine
+from benchmarks.growth.databases import GrowingDatabase
 from benchmarks.growth.found import Found, Load, Plan, Stop
 from benchmarks.growth.loading import Loading, say
 from benchmarks.growth.people import GUEST_LENGTHS, People, guests
@@ -43,7 +43,7 @@ async def run(server: str, plan: Plan, room: Room, settings: Settings) -> AsyncG
         empty = await _made(stack, server, "empty")
         full = await _made(stack, server, "full")
         partitioned = await _made(stack, server, "partitioned", plan.partitions) if plan.partitions else None
-        found = Found(plan, await Surroundings.look(full.connection), memory_of_machine(), room.disk())
+        found = Found(plan, await Surroundings.look(full.connection), _memory(), room.disk())
         [alone] = guests("alone", 1)
         for piece in Stream(people, maker).rows(sum(GUEST_LENGTHS), alone.talks):
             await empty.store(piece)
@@ -99,3 +99,7 @@ async def _look(loading: Loading, visitors: Visitors, full: GrowingDatabase, loa
             visitors.largest,
         ),
     )
+
+
+def _memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
