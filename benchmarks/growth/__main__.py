@@ -24,11 +24,12 @@ from benchmarks.growth import document
 from benchmarks.growth.found import Plan
 from benchmarks.growth.room import GIGABYTE, Room
 from benchmarks.growth.run import run
+from benchmarks.growth.tables import AIM
 from benchmarks.growth.verbs import FULL, QUICK
 from recollect.db.embedded import EmbeddedPostgres, stop
 from recollect.settings import Settings
 
-STOPS = (1_000_000, 10_000_000, 50_000_000)
+STOPS = (1_000_000, 10_000_000, AIM)
 QUICK_STOPS = (20_000, 60_000)
 FEWEST = 5_000
 """In each part of the load: the guests who come with it are among them."""

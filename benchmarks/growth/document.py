@@ -75,6 +75,8 @@ def page(found: Found) -> str:
     ]
     if (compared := tables.loads_words(stops)) is not None:
         parts.append(compared)
+    if (further := tables.further(last)) is not None:
+        parts.append(further)
     with_partitions = [stop for stop in stops if stop.partitioned is not None]
     if with_partitions:
         parts += ["## Partitions", *_partitions(with_partitions[-1], found.plan.partitions)]

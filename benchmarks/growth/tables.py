@@ -20,6 +20,9 @@ from benchmarks.growth.verbs import (
 )
 
 LATENCY_BOUND = 1.3
+
+AIM = 50_000_000
+"""Messages that a whole run goes up to, given the time and the disk."""
 WITHOUT_SEARCH_BOUND, WITH_SEARCH_BOUND = 1.45, 2.2
 
 NAMES = {
@@ -207,6 +210,20 @@ def loads_words(stops: Sequence[Stop]) -> str | None:
     return (
         f"With the search index in place, as appends find it, a message took {_ms(kept)} ms; without, and "
         f"its part of making the index afterwards included, {_ms(after)} ms."
+    )
+
+
+def further(stop: Stop) -> str | None:
+    """What as many messages as are aimed at would need; None where they are there."""
+    load, sizes = stop.load, stop.sizes
+    if sizes.messages >= AIM:
+        return None
+    loading = (AIM - sizes.messages) * load.loaded / load.messages / 3_600
+    indexing = AIM * load.indexed / sizes.messages / 3_600
+    return (
+        f"At these rates {AIM:,} messages need {loading:.1f} hours more to load, {indexing:.1f} to make the "
+        f"search index of them all, and {AIM * sizes.all_bytes / sizes.messages / 1e9:.0f} GB of disk beside "
+        "the log."
     )
 
 

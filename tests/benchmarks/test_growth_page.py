@@ -80,6 +80,12 @@ def test_why_a_load_ended_early_is_told() -> None:
     assert "was to go on" not in page(stop(), ended="the time was over when it was through")
 
 
+def test_what_more_messages_would_need_follows_from_the_rates() -> None:
+    # 20,000 messages a second are loaded, and a million indexed in 60 seconds; each takes 1,000 bytes.
+    told = "At these rates 50,000,000 messages need 0.7 hours more to load, 0.8 to make the search index"
+    assert f"{told} of them all, and 50 GB of disk beside the log." in page(stop())
+
+
 @pytest.mark.parametrize(("many", "verdict"), [(0.8, "a gain"), (1.0, "no gain"), (1.3, "no gain")])
 def test_partitions_are_an_option_only_where_they_are_a_gain(many: float, verdict: str) -> None:
     assert f"which is {verdict}" in page(stop(many=many))
