@@ -270,7 +270,7 @@ class Settings(BaseSettings):
             )
         path = config_file()
         if path.is_dir():
-            raise ConfigFileError(f"{path} is a folder; a configuration file has to stand there")
+            raise ConfigFileError(f"{path} is a folder; name a file, or move the folder away")
         if os.environ.get("RECOLLECT_CONFIG") and not path.exists():
             # Without it the database would be another one: the embedded PostgreSQL, most of the time.
             raise ConfigFileError(

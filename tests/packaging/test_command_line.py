@@ -123,7 +123,7 @@ def test_a_configuration_file_that_is_named_and_not_there_is_no_other_database(
     gone = tmp_path / "config.toml"
     for wrong, says in (
         (gone, f"RECOLLECT_CONFIG names {gone}, which is not there; correct it, or unset it"),
-        (tmp_path, f"{tmp_path} is a folder; a configuration file has to stand there"),
+        (tmp_path, f"{tmp_path} is a folder; name a file, or move the folder away"),
     ):
         done = recollect(*arguments, RECOLLECT_CONFIG=str(wrong), RECOLLECT_HOME=str(tmp_path / "home"))
         assert (done.returncode, done.stdout) == (2, "")
