@@ -12,14 +12,11 @@ from recollect.cli.owner import owner_connection, owner_target
 from recollect.cli.terminal import confirmed
 from recollect.db import pgvector
 from recollect.db.link import UsersLink, link_users, unlink_users
-from recollect.db.migrate import Migrated, current_revision, goes_back, migrate, script
+from recollect.db.migrate import Migrated, current_revision, goes_back, may_serve, migrate, script
 from recollect.db.schema import APP_ROLE
 from recollect.db.target import Target, parse_url
 from recollect.models.errors import InvalidArgument
 from recollect.settings import Settings
-
-MAY_SERVE = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1 AND pg_has_role(oid, $2, 'MEMBER'))"
-"""Whether there is a role $1, which may be a name that only a pooler knows, and is a member of $2."""
 
 
 def command(
@@ -180,7 +177,7 @@ async def _grant(target: Target, settings: Settings, done: Migrated) -> str | No
         return None
     connection = await owner_connection(target, settings.connect_timeout)
     try:
-        if await connection.fetchval(MAY_SERVE, str(user), APP_ROLE):
+        if await may_serve(connection, str(user)):
             return None
     finally:
         await connection.close()

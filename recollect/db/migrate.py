@@ -17,7 +17,7 @@ import asyncpg
 
 from recollect.db import failures
 from recollect.db.connector import Connector
-from recollect.db.schema import LOCK
+from recollect.db.schema import APP_ROLE, LOCK
 from recollect.db.target import Target
 from recollect.models.errors import InvalidArgument, NotReady, RecollectError, Unavailable
 
@@ -60,6 +60,13 @@ async def current_revision(connection: asyncpg.Connection[asyncpg.Record]) -> st
     if await connection.fetchval("SELECT to_regclass('recollect.schema_version') IS NULL"):
         return None
     return await connection.fetchval("SELECT version_num FROM recollect.schema_version")
+
+
+async def may_serve(connection: asyncpg.Connection[asyncpg.Record], login: str) -> bool:
+    """Whether there is a role of that name, which may be one that only a pooler knows, and it was granted
+    what serving needs. One round trip."""
+    member = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1 AND pg_has_role(oid, $2, 'MEMBER'))"
+    return await connection.fetchval(member, login, APP_ROLE)
 
 
 def migrate(target: Target, to: str = "head", *, connect_timeout: float = 15) -> Migrated:
